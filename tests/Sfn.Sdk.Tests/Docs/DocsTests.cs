@@ -27,7 +27,8 @@ public partial class DocsTests
         // Counted apart from the parser, so a block that the parser overlooks is noticed.
         var fences = CSharpFence().Matches(markdown.ReplaceLineEndings("\n"));
         int optedOut = fences.Count(fence => fence.Groups["rest"].Value.Trim().Length > 0);
-        Assert.Equal(fences.Count, results.Count);
-        Assert.Equal(fences.Count - optedOut, results.Count(result => result.Executed));
+        int executed = results.Count(result => result.Executed);
+        Assert.True(fences.Count == results.Count && executed == fences.Count - optedOut,
+            $"{document} has {fences.Count} lines that open a csharp block, {optedOut} of them opted out of running, but {results.Count} were found and {executed} run.");
     }
 }
