@@ -94,10 +94,13 @@ internal static class PublicSurface
         return $"{method.Name}{parameters}({extension}{Parameters(method)}): {Modifiers(method)}{Names.Of(method.ReturnType)}{Constraints(generic)}";
     }
 
-    private static string Modifiers(MethodBase method) =>
-        (method.IsPublic ? "" : "protected ") + (method.IsStatic ? "static " : "")
-        + (method.DeclaringType!.IsInterface && !(method.IsStatic && method.IsAbstract) && !(method.IsVirtual && !method.IsAbstract) ? ""
-            : method.IsAbstract ? "abstract " : method.IsVirtual && !method.IsFinal ? "virtual " : "");
+    private static string Modifiers(MethodBase method)
+    {
+        // An interface's instance members are abstract unless said otherwise, as in C#.
+        bool implied = method.DeclaringType!.IsInterface && !method.IsStatic;
+        string inheritance = method.IsAbstract ? implied ? "" : "abstract " : method.IsVirtual && !method.IsFinal ? "virtual " : "";
+        return (method.IsPublic ? "" : "protected ") + (method.IsStatic ? "static " : "") + inheritance;
+    }
 
     private static string Parameters(MethodBase method) => string.Join(", ", method.GetParameters().Select(Parameter));
 
