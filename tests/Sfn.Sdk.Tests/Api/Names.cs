@@ -3,17 +3,18 @@ namespace Sfn.Sdk.Tests.Api;
 /// <summary>Type names as C# writes them: the project's own types with their namespace, everything else without.</summary>
 internal static class Names
 {
-    private static readonly Dictionary<Type, string> s_keywords = new()
-    {
-        [typeof(void)] = "void", [typeof(object)] = "object", [typeof(string)] = "string", [typeof(bool)] = "bool", [typeof(char)] = "char",
-        [typeof(sbyte)] = "sbyte", [typeof(byte)] = "byte", [typeof(short)] = "short", [typeof(ushort)] = "ushort", [typeof(int)] = "int",
-        [typeof(uint)] = "uint", [typeof(long)] = "long", [typeof(ulong)] = "ulong", [typeof(nint)] = "nint", [typeof(nuint)] = "nuint",
-        [typeof(float)] = "float", [typeof(double)] = "double", [typeof(decimal)] = "decimal",
-    };
+    private static readonly (Type Type, string Keyword)[] s_keywords =
+    [
+        (typeof(void), "void"), (typeof(object), "object"), (typeof(string), "string"), (typeof(bool), "bool"), (typeof(char), "char"),
+        (typeof(sbyte), "sbyte"), (typeof(byte), "byte"), (typeof(short), "short"), (typeof(ushort), "ushort"), (typeof(int), "int"),
+        (typeof(uint), "uint"), (typeof(long), "long"), (typeof(ulong), "ulong"), (typeof(nint), "nint"), (typeof(nuint), "nuint"),
+        (typeof(float), "float"), (typeof(double), "double"), (typeof(decimal), "decimal"),
+    ];
 
     public static string Of(Type type)
     {
-        if (s_keywords.TryGetValue(type, out string? keyword)) return keyword;
+        foreach (var (known, keyword) in s_keywords)
+            if (type == known) return keyword;
         if (type.IsGenericParameter) return type.Name;
         if (type.IsByRef) return "ref " + Of(type.GetElementType()!);
         if (type.IsPointer) return Of(type.GetElementType()!) + "*";
