@@ -73,8 +73,10 @@ public sealed class Storage
         Allocator.Return(this);
     }
 
-    // Only for blocks the garbage collector owns, and as the alarm for a scope that was never closed. Device calls are not made
-    // here: the block is queued and its allocator takes it back on the next request.
+    /// <summary>
+    /// Only for blocks the garbage collector owns, and as the alarm for a scope that was never closed. Device calls are not made
+    /// here: the block is queued and its allocator takes it back on the next request.
+    /// </summary>
     ~Storage()
     {
         if (Pointer == 0) return;

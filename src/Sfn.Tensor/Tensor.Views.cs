@@ -29,6 +29,7 @@ public sealed partial class Tensor
 {
     /// <summary>Slices without a copy: <c>x[1..3, ^1]</c>. Dimensions not mentioned are kept whole.</summary>
     /// <exception cref="ShapeMismatch">More indices than dimensions, or a position that does not exist.</exception>
+    [System.Runtime.CompilerServices.IndexerName("Slice")]
     public Tensor this[params ReadOnlySpan<TensorIndex> indices]
     {
         get

@@ -26,12 +26,13 @@ namespace Sfn.Ops
             if (RowOps.Kernels(input) is { } kernels)
             {
                 var y = input.EmptyLike();
-                var zero = bias ?? Tensor.Zeros(weight.Shape, weight.DType, weight.Device);
-                kernels.Rows(new LayerNormRow(epsilon), new RowViews
+                var views = new RowViews
                 {
-                    A = RowOps.Matrix(input), B = RowOps.Repeated(weight, input), C = RowOps.Repeated(zero, input), Y = RowOps.Matrix(y),
-                    Scalar0 = extras.A.View, Scalar1 = extras.B.View,
-                });
+                    A = RowOps.Matrix(input), B = RowOps.Repeated(weight, input), C = bias is null ? null : RowOps.Repeated(bias, input),
+                    Y = RowOps.Matrix(y), Scalar0 = extras.B.View, Scalar1 = extras.A.View,
+                };
+                if (bias is null) kernels.Rows(new Rows.LayerNorm<Rows.Weighted>(epsilon), views);
+                else kernels.Rows(new Rows.LayerNorm<Rows.WeightedBiased>(epsilon), views);
                 return y;
             }
             var mean = input.Mean(-1, keepDim: true);
@@ -61,10 +62,10 @@ namespace Sfn.Ops
                 }
                 if (!into.Needs(0)) return;
                 var dx = dy.EmptyLike();
-                kernels.Rows(new LayerNormGradRow(), new RowViews
+                kernels.Rows(new Rows.LayerNormBackward<Rows.Weighted>(), new RowViews
                 {
                     A = RowOps.Matrix(x), B = RowOps.Repeated(weight, x), C = RowOps.Matrix(dy), Y = RowOps.Matrix(dx),
-                    Scalar0 = mean.View, Scalar1 = rstd.View,
+                    Scalar0 = rstd.View, Scalar1 = mean.View,
                 });
                 into.Add(0, dx);
                 return;
@@ -99,9 +100,9 @@ namespace Sfn.Ops
             if (RowOps.Kernels(input) is { } kernels)
             {
                 var y = input.EmptyLike();
-                kernels.Rows(new RmsNormRow(epsilon), new RowViews
+                kernels.Rows(new Rows.RmsNorm<Rows.Weighted>(epsilon), new RowViews
                 {
-                    A = RowOps.Matrix(input), B = RowOps.Repeated(weight, input), Y = RowOps.Matrix(y), Scalar1 = extras.A.View,
+                    A = RowOps.Matrix(input), B = RowOps.Repeated(weight, input), Y = RowOps.Matrix(y), Scalar0 = extras.A.View,
                 });
                 return y;
             }
@@ -124,9 +125,9 @@ namespace Sfn.Ops
                 }
                 if (!into.Needs(0)) return;
                 var dx = dy.EmptyLike();
-                kernels.Rows(new RmsNormGradRow(), new RowViews
+                kernels.Rows(new Rows.RmsNormBackward<Rows.Weighted>(), new RowViews
                 {
-                    A = RowOps.Matrix(x), B = RowOps.Repeated(weight, x), C = RowOps.Matrix(dy), Y = RowOps.Matrix(dx), Scalar1 = rstd.View,
+                    A = RowOps.Matrix(x), B = RowOps.Repeated(weight, x), C = RowOps.Matrix(dy), Y = RowOps.Matrix(dx), Scalar0 = rstd.View,
                 });
                 into.Add(0, dx);
                 return;

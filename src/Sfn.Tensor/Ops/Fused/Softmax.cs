@@ -22,8 +22,8 @@ namespace Sfn.Ops
             {
                 var y = x.A.EmptyLike();
                 var views = new RowViews { A = RowOps.Matrix(x.A), Y = RowOps.Matrix(y) };
-                if (log) kernels.Rows(new LogSoftmaxRow(), views);
-                else kernels.Rows(new SoftmaxRow(), views);
+                if (log) kernels.Rows(new Rows.LogSoftmax(), views);
+                else kernels.Rows(new Rows.Softmax(), views);
                 return y;
             }
             var shifted = x.A - x.A.LogSumExp(-1, keepDim: true);
@@ -38,8 +38,8 @@ namespace Sfn.Ops
             {
                 var dx = dy.EmptyLike();
                 var views = new RowViews { A = RowOps.Matrix(y), B = RowOps.Matrix(dy), Y = RowOps.Matrix(dx) };
-                if (log) kernels.Rows(new LogSoftmaxGradRow(), views);
-                else kernels.Rows(new SoftmaxGradRow(), views);
+                if (log) kernels.Rows(new Rows.LogSoftmaxBackward(), views);
+                else kernels.Rows(new Rows.SoftmaxBackward(), views);
                 into.Add(0, dx);
             }
             else if (log) into.Add(0, dy - y.Exp() * dy.Sum(-1, keepDim: true));

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sfn.Kernels;
 
-namespace Sfn.Ops;
+namespace Sfn.Ops.Rows;
 
 /// <summary>
 /// y = (x − mean) rstd·w + b along the row, rstd = 1 / √(variance + ε). Inputs a = x, b = weight, c = bias; keeps scalars 0 = rstd, 1 = mean.

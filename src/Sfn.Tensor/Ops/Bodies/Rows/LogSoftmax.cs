@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sfn.Kernels;
 
-namespace Sfn.Ops;
+namespace Sfn.Ops.Rows;
 
 /// <summary>y = x − max − ln Σ e^(x − max) along the row. Input a = x.</summary>
 public readonly struct LogSoftmax : IRow

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sfn.Kernels;
 
-namespace Sfn.Ops;
+namespace Sfn.Ops.Rows;
 
 /// <summary>ln Σ e^x of the row, kept as scalar 0. Input a = x. A row of −∞ gives −∞.</summary>
 public readonly struct LogSumExp : IRow

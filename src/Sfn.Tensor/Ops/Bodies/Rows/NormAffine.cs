@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sfn.Kernels;
 
-namespace Sfn.Ops;
+namespace Sfn.Ops.Rows;
 
 /// <summary>What a norm does after normalizing: a type, so that a norm without weights reads none. Weight is input b, bias input c.</summary>
 public interface INormAffine

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Sfn.Kernels;
 
-namespace Sfn.Ops;
+namespace Sfn.Ops.Rows;
 
 /// <summary>
 /// y = x·rstd·w + b along the row, rstd = 1 / √(mean(x²) + ε). Inputs a = x, b = weight, c = bias; keeps scalar 0 = rstd.
