@@ -15,10 +15,10 @@ public abstract class Module
         Device = device ?? Device.Cpu;
     }
 
-    /// <summary>A part of <paramref name="parent"/>.</summary>
+    /// <summary>A part of <paramref name="parent"/>; without a name it shares the parent's path.</summary>
     protected Module(Module parent, string name)
     {
-        Path = parent.Path.Length > 0 ? $"{parent.Path}.{name}" : name;
+        Path = name.Length == 0 ? parent.Path : parent.Path.Length > 0 ? $"{parent.Path}.{name}" : name;
         Device = parent.Device;
         parent._children.Add(this);
     }
