@@ -82,7 +82,7 @@ internal static unsafe class CrossEntropyWalker
             // A block of -inf alone adds nothing; its own maximum as a shift would give inf - inf.
             float shift = blockMax == float.NegativeInfinity ? 0 : blockMax;
             float blockSum = Exponentials<L>(block, count, shift, gradient);
-            shifts[k] = shift;
+            shifts[k] = blockMax;
             // The first block that holds a number sets the scale; NaN goes into the sum by itself.
             if (blockMax == float.NegativeInfinity) continue;
             if (blockMax > max)
