@@ -128,7 +128,7 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     [MethodImpl(Inline)]
     public static Vector128<float> Sums(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
     {
-        Transpose.Square4(ref a, ref b, ref c, ref d);
-        return (a + b) + (c + d);
+        var columns = Transpose.Square4(a, b, c, d);
+        return (columns.A + columns.B) + (columns.C + columns.D);
     }
 }
