@@ -77,8 +77,8 @@ internal static unsafe class AttentionBackward
 
         float* k = p.K + batch * p.KBatch + kvHead * p.KHead;
         float* v = p.V + batch * p.VBatch + kvHead * p.VHead;
-        p.KeyRange(batch, out int keyFirst, out int keyLast);
-        for (int key = keyFirst; key < keyLast; key += AttentionBlocks.Keys)
+        p.KeyRange(batch, query + queries, out int keyFirst, out int keyLast, out int seen);
+        for (int key = keyFirst; key < seen; key += AttentionBlocks.Keys)
         {
             int keyEnd = Math.Min(key + AttentionBlocks.Keys, keyLast);
             float* kBlock = k + key * p.KToken, vBlock = v + key * p.VToken;
@@ -142,9 +142,8 @@ internal static unsafe class AttentionBackward
             bool live = i < queries;
             float l = live ? lse[i] : float.NegativeInfinity;
             w.Lse[i] = float.IsNegativeInfinity(l) ? float.PositiveInfinity : l;
-            w.Delta[i] = live
-                ? TensorPrimitives.Dot(new ReadOnlySpan<float>(output + i * p.OToken, p.HeadDim), new ReadOnlySpan<float>(w.DORows + (nint)i * w.Padded, p.HeadDim))
-                : 0f;
+            var o = new ReadOnlySpan<float>(output + i * p.OToken, live ? p.HeadDim : 0);
+            w.Delta[i] = TensorPrimitives.Dot(o, new ReadOnlySpan<float>(w.DORows + (nint)i * w.Padded, o.Length));
         }
     }
 }

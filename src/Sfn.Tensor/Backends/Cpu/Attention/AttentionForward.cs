@@ -27,13 +27,14 @@ internal static unsafe class AttentionForward
 
         float* k = p.K + batch * p.KBatch + kvHead * p.KHead;
         float* v = p.V + batch * p.VBatch + kvHead * p.VHead;
-        p.KeyRange(batch, out int keyFirst, out int keyLast);
-        int last = p.Causal ? Math.Min(keyLast, query + queries + p.Tk - p.Tq) : keyLast;
-        for (int key = keyFirst; key < keyLast; key += AttentionBlocks.Keys)
+        float* output = p.O + batch * p.OBatch + query * p.OToken + head * p.OHead;
+        AttentionBlocks.Prefetch(output, p.OToken, queries, d);
+        p.KeyRange(batch, query + queries, out int keyFirst, out int keyLast, out int seen);
+        for (int key = keyFirst; key < seen; key += AttentionBlocks.Keys)
         {
             int keyEnd = Math.Min(key + AttentionBlocks.Keys, keyLast);
             float* kBlock = k + key * p.KToken, vBlock = v + key * p.VToken;
-            int next = Math.Min(Math.Min(AttentionBlocks.Keys, keyLast - keyEnd), last - keyEnd);
+            int next = Math.Min(AttentionBlocks.Keys, seen - keyEnd);
             AttentionBlocks.Prefetch(kBlock + AttentionBlocks.Keys * p.KToken, p.KToken, next, d);
             AttentionBlocks.Prefetch(vBlock + AttentionBlocks.Keys * p.VToken, p.VToken, next, d);
             for (int i = 0; i < queries; i += panel)
@@ -58,7 +59,6 @@ internal static unsafe class AttentionForward
             }
         }
 
-        float* output = p.O + batch * p.OBatch + query * p.OToken + head * p.OHead;
         float* lse = p.Lse == null ? null : p.Lse + ((long)batch * p.Heads + head) * p.Tq + query;
         Finish<S, V>(top, sum, alpha);
         for (int i = 0; i < queries; i += panel)
@@ -71,7 +71,7 @@ internal static unsafe class AttentionForward
 
     /// <summary>Turns one vector of score columns into weights relative to the new maximum; alpha rescales what was summed before.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void Softmax<S, V>(float* scores, int ld, int rows, float* top, float* sum, float* alpha) where S : struct, ISimd<V> where V : struct
+    private static void Softmax<S, V>(float* scores, int ld, int rows, float* top, float* sum, float* alpha) where S : struct, ISimd<V> where V : struct
     {
         V old = S.Load(top);
         V m0 = old, m1 = old, m2 = old, m3 = old;
