@@ -19,8 +19,14 @@ public interface ILane<L> :
     /// <summary>The constant <paramref name="value"/> in every element of the lane, rounded to the lane's precision.</summary>
     static abstract L Of(double value);
 
+    /// <summary>The parameter <paramref name="value"/> in every element of the lane. Devices without float64 need this one for values not known at compile time.</summary>
+    static abstract L Of(float value);
+
     /// <summary>Lets bodies write <c>0.5 * x</c>.</summary>
     static virtual implicit operator L(double value) => L.Of(value);
+
+    /// <summary>Lets bodies write <c>Factor * x</c> for a field of type float.</summary>
+    static virtual implicit operator L(float value) => L.Of(value);
 
     /// <summary>a·b + c, with one rounding where the hardware has it.</summary>
     static abstract L Fma(L a, L b, L c);
@@ -36,6 +42,9 @@ public interface ILane<L> :
 
     /// <summary>√x; NaN below zero.</summary>
     static abstract L Sqrt(L x);
+
+    /// <summary>The largest whole number not above x.</summary>
+    static abstract L Floor(L x);
 
     /// <summary>e^x.</summary>
     static abstract L Exp(L x);
@@ -87,9 +96,9 @@ public interface IFloatLane<L> : ILane<L> where L : struct, ILane<L>, IFloatLane
     /// <summary>The bit patterns, read as signed integers, converted to float.</summary>
     static abstract L BitsToFloat(L a);
 
-    /// <summary>Min without NaN rules, one instruction; for arguments that cannot be NaN.</summary>
+    /// <summary><c>a &lt; b ? a : b</c> in one instruction: a NaN in <paramref name="b"/> stays; one in <paramref name="a"/> must not occur.</summary>
     static abstract L MinFast(L a, L b);
 
-    /// <summary>Max without NaN rules, one instruction; for arguments that cannot be NaN.</summary>
+    /// <summary><c>a &gt; b ? a : b</c> in one instruction: a NaN in <paramref name="b"/> stays; one in <paramref name="a"/> must not occur.</summary>
     static abstract L MaxFast(L a, L b);
 }

@@ -1,0 +1,86 @@
+using Sfn.Kernels;
+using Sfn.Ops;
+
+namespace Sfn.Autograd;
+
+/// <summary>One recorded op: its inputs, its result, and the storages it keeps alive for its gradient.</summary>
+internal abstract class Node
+{
+    private Keep _kept;
+    private int _versionA, _versionB;
+
+    protected Node(in Inputs inputs, Tensor? output, in Extras extras)
+    {
+        Inputs = inputs;
+        Output = output;
+        Extras = extras;
+    }
+
+    public Inputs Inputs;
+    protected Extras Extras;
+
+    public Tensor? Output { get; private set; }
+    public abstract string Name { get; }
+    public abstract long Flops { get; }
+    public string Module { get; } = ModulePath.Current;
+    public abstract void Backward(Tensor dy, Tape into);
+
+    /// <summary>Takes part in owning what the gradient reads.</summary>
+    public void Keep(Keep keep)
+    {
+        _kept = keep;
+        for (int i = 0; i < 4; i++) if (Kept(i) is { } x) x.StorageOf.Retain();
+        if (Output is { } y && _kept.HasFlag(Kernels.Keep.Output)) y.StorageOf.Retain();
+        Extras.A?.StorageOf.Retain();
+        Extras.B?.StorageOf.Retain();
+        _versionA = Kept(0)?.StorageOf.Version ?? 0;
+        _versionB = Kept(1)?.StorageOf.Version ?? 0;
+    }
+
+    public void CheckVersions()
+    {
+        if ((Kept(0) is { } a && a.StorageOf.Version != _versionA) || (Kept(1) is { } b && b.StorageOf.Version != _versionB))
+            throw new StaleValue($"A value that {Name} keeps for its gradient was changed after the forward pass. Call Backward before the optimizer's step.");
+    }
+
+    public long KeptBytes
+    {
+        get
+        {
+            long bytes = (Extras.A?.Bytes ?? 0) + (Extras.B?.Bytes ?? 0);
+            for (int i = 0; i < 4; i++) bytes += Kept(i)?.Bytes ?? 0;
+            return bytes + (_kept.HasFlag(Kernels.Keep.Output) ? Output?.Bytes ?? 0 : 0);
+        }
+    }
+
+    /// <summary>Lets go of everything; further calls do nothing.</summary>
+    public void Release()
+    {
+        for (int i = 0; i < 4; i++) Kept(i)?.StorageOf.Release(Name);
+        if (_kept.HasFlag(Kernels.Keep.Output)) Output?.StorageOf.Release(Name);
+        Extras.A?.StorageOf.Release(Name);
+        Extras.B?.StorageOf.Release(Name);
+        _kept = Kernels.Keep.None;
+        Extras = default;
+        Inputs = default;
+        Output = null;
+    }
+
+    private Tensor? Kept(int i) => i < Inputs.Count && ((int)_kept >> i & 1) != 0 ? Inputs[i] : null;
+}
+
+/// <summary>A watched tensor: no op, only a place for its gradient.</summary>
+internal sealed class LeafNode(Tensor? output) : Node(default, output, default)
+{
+    public override string Name => "leaf";
+    public override long Flops => 0;
+    public override void Backward(Tensor dy, Tape into) { }
+}
+
+/// <summary>A recorded op of a known type, so that its gradient is called without reflection or boxing.</summary>
+internal sealed class OpNode<TOp>(TOp op, in Inputs inputs, Tensor output, in Extras extras) : Node(inputs, output, extras) where TOp : struct, IOp
+{
+    public override string Name => op.Name;
+    public override long Flops => TOp.Flops(Inputs, Output!);
+    public override void Backward(Tensor dy, Tape into) => op.Backward(new Saved(Inputs, Output!, Extras), dy, into);
+}

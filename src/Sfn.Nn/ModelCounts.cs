@@ -1,0 +1,105 @@
+namespace Sfn.Nn;
+
+/// <summary>Parameters, FLOPs and memory of a configuration, by formula: nothing is built.</summary>
+/// <remarks>Source of the formulas: arXiv 2406.16450 and its reference code (attention scores are counted in full, not causally; a multiply-add is 2 FLOPs).</remarks>
+public sealed record ModelCounts
+{
+    private readonly TransformerConfig _config;
+
+    /// <summary>Counts a configuration.</summary>
+    /// <exception cref="ConfigError">The configuration is not valid.</exception>
+    public ModelCounts(TransformerConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        _config = config.Validate();
+        long h = config.Width, a = config.QueryWidth, kv = config.KeyValueWidth, layers = config.Layers;
+        long norms = 2 * layers + 1, normBiases = config.Bias && config.Norm == NormKind.LayerNorm ? norms * h : 0;
+        Embedding = config.VocabularySize * h;
+        Positions = config.Positions == PositionKind.Learned ? config.Context * h : 0;
+        Head = config.Tied ? 0 : Embedding;
+        Attention = layers * (h * (a + 2 * kv) + a * h);
+        for (int layer = 0; layer < config.Layers; layer++)
+        {
+            var structure = config.FeedForwardOf(layer);
+            FeedForward += structure.Weights(h, config.UpWidth) + structure.Weights(config.HiddenWidth, h);
+        }
+        DenseFeedForward = layers * (h * config.UpWidth + config.HiddenWidth * h);
+        Norms = norms * h + normBiases;
+        Biases = config.Bias ? layers * (a + 2 * kv + h + config.UpWidth + h) : 0;
+    }
+
+    /// <summary>Token embedding weights, V·H.</summary>
+    public long Embedding { get; }
+
+    /// <summary>Learned position weights, n·H or 0.</summary>
+    public long Positions { get; }
+
+    /// <summary>Output head weights: 0 when tied.</summary>
+    public long Head { get; }
+
+    /// <summary>Attention weights: queries, keys, values and output, all layers.</summary>
+    public long Attention { get; }
+
+    /// <summary>Feedforward weights (all factors, the dense first layer included), without biases: the paper's "FFN" column.</summary>
+    public long FeedForward { get; }
+
+    /// <summary>Feedforward weights the same model would have if all were dense.</summary>
+    public long DenseFeedForward { get; }
+
+    /// <summary>Weights and biases of the norms.</summary>
+    public long Norms { get; }
+
+    /// <summary>Biases of the linear layers.</summary>
+    public long Biases { get; }
+
+    /// <summary>All parameters.</summary>
+    public long Parameters => Embedding + Positions + Head + Attention + FeedForward + Norms + Biases;
+
+    /// <summary>
+    /// FLOPs of one forward pass over <paramref name="batch"/> sequences of the full context:
+    /// F = 2·L·[2bn·A·H + 2bn·(A/heads)·kvHeads·H + 2b·n²·A] + 2bn·P_ffn + 2bn·V·H.
+    /// </summary>
+    /// <param name="batch">Sequences per step, b.</param>
+    public double ForwardFlops(long batch)
+    {
+        double tokens = (double)batch * _config.Context, h = _config.Width, a = _config.QueryWidth, kv = _config.KeyValueWidth;
+        double attention = 2 * tokens * a * h + 2 * tokens * kv * h + 2 * tokens * _config.Context * a;
+        return 2.0 * _config.Layers * attention + 2 * tokens * FeedForward + 2 * tokens * Embedding;
+    }
+
+    /// <summary>FLOPs of training: forward and backward, 3 times the forward, over all steps.</summary>
+    /// <param name="batch">Sequences per step, all micro-batches together.</param>
+    /// <param name="steps">Optimizer steps.</param>
+    public double TrainingFlops(long batch, long steps = 1) => 3 * ForwardFlops(batch) * steps;
+
+    /// <summary>
+    /// Bytes that training needs, an estimate before anything is allocated: parameters, gradients and two AdamW moments in float32 (16 bytes each),
+    /// what the tape keeps for a micro-batch, and one chunk of logits.
+    /// </summary>
+    /// <param name="microBatch">Sequences per forward pass.</param>
+    public long TrainingBytes(long microBatch) => checked(16 * Parameters + 4 * microBatch * _config.Context * ActivationsPerToken + LogitBytes(microBatch));
+
+    /// <summary>
+    /// Floats the tape keeps per token: in each layer the two norms' inputs and outputs, queries, keys, values (also rotated), the attention output, both
+    /// sides of the activation and the inner activations of the factors; plus the embedding and the final norm.
+    /// </summary>
+    public long ActivationsPerToken
+    {
+        get
+        {
+            long h = _config.Width, a = _config.QueryWidth, kv = _config.KeyValueWidth, sum = 3 * h;
+            for (int layer = 0; layer < _config.Layers; layer++)
+            {
+                var structure = _config.FeedForwardOf(layer);
+                sum += 4 * h + (a + 2 * kv) + (_config.Positions == PositionKind.Rope ? a + kv : 0) + a + _config.Heads + 4;
+                sum += _config.UpWidth + _config.HiddenWidth;
+                sum += structure.InnerWidth(_config.Width, _config.UpWidth) + structure.InnerWidth(_config.HiddenWidth, _config.Width);
+                if (_config.Dropout > 0) sum += 2 * h;
+            }
+            return sum;
+        }
+    }
+
+    // The fused cross-entropy walks over the rows in chunks; 64 MiB is its largest.
+    private long LogitBytes(long microBatch) => Math.Min(64L << 20, 4 * microBatch * _config.Context * _config.VocabularySize);
+}

@@ -1,0 +1,199 @@
+using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, void>;
+
+namespace Sfn.Backends.Cpu;
+
+internal sealed unsafe partial class PackedGemm
+{
+    /// <summary>The rows of A under a tile, for one K block, as the kernels read them.</summary>
+    private struct AView
+    {
+        public float* Start;
+        public long Panel, Row, Col;
+    }
+
+    private void Tile(int chunk)
+    {
+        ref readonly var p = ref _p;
+        int perBatch = _rowBlocks * _colBlocks, batch = chunk / perBatch, tile = chunk % perBatch;
+        int outer = _outer0 + batch / p.Batch1, inner = batch % p.Batch1;
+        int rowBlock = tile / _colBlocks, colBlock = tile % _colBlocks;
+        int i0 = (int)((long)_rowPanels * rowBlock / _rowBlocks), i1 = (int)((long)_rowPanels * (rowBlock + 1) / _rowBlocks);
+        int j0 = (int)((long)_panels * colBlock / _colBlocks), j1 = (int)((long)_panels * (colBlock + 1) / _colBlocks);
+        float* a = p.A + outer * p.A0 + inner * p.A1 + (long)i0 * _mr * p.ARow;
+        float* c = p.C + outer * p.C0 + inner * p.C1 + (long)i0 * _mr * p.CRow;
+        float* bias = p.Bias == null ? null : p.Bias + outer * p.Bias0 + inner * p.Bias1;
+        float* residual = p.Residual == null ? null : p.Residual + outer * p.C0 + inner * p.C1 + (long)i0 * _mr * p.ResidualRow;
+        int rows = Math.Min(p.M, i1 * _mr) - i0 * _mr;
+        float* scratch = CpuScratch.Rent(ScratchUse.GemmTile, (long)(_groups + 1) * (_mr + 1) * _nr + 64);
+        if (_scratch) ScratchTile(a, c, bias, residual, rows, j0, j1, outer, inner, scratch);
+        else DirectTile(a, c, bias, residual, rows, j0, j1, Distinct(outer, inner, 0), outer, inner, scratch);
+    }
+
+    /// <summary>C with unit columns: the kernels write it in place, K block by K block; the epilogue follows in the last.</summary>
+    private void DirectTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int distinct, int outer, int inner, float* scratch)
+    {
+        ref readonly var p = ref _p;
+        int mr = _mr, nr = _nr, width = _width;
+        float alpha = p.Alpha;
+        float* source = p.B + outer * p.B0 + inner * p.B1;
+        float* biasTmp = scratch + _mr * nr;
+        for (int kb = _k0; kb < _k1; kb++)
+        {
+            int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
+            var view = ViewA(a + k * p.ACol, rows, kc);
+            int accumulate = kb > 0 || p.Accumulate ? 1 : 0;
+            bool finish = kb == _kBlocks - 1 && p.HasEpilogue;
+            for (int j = j0; j < j1; j++)
+            {
+                int col = _n0 + j * nr, cols = Math.Min(nr, _n0 + _nCols - col), vectors = (cols + width - 1) / width, padded = vectors * width;
+                float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
+                var full = GemmKernels.Tile(mr, vectors);
+                float* cj = c + col;
+                float* bj = finish && bias != null ? BiasOf(bias, p.BiasStride, col, cols, biasTmp) : null;
+                float* ai = view.Start;
+                for (int row = 0; row < rows; row += mr)
+                {
+                    int count = Math.Min(mr, rows - row);
+                    float* ci = cj + row * p.CRow;
+                    if (cols == padded)
+                    {
+                        if (count == mr) full(kc, ai, view.Row, view.Col, b, step, ci, p.CRow, alpha, accumulate);
+                        else Rest(kc, ai, view, b, step, ci, p.CRow, alpha, accumulate, count, vectors);
+                    }
+                    else
+                    {
+                        if (accumulate != 0) Copy(scratch, padded, ci, p.CRow, count, cols);
+                        Rest(kc, ai, view, b, step, scratch, padded, alpha, accumulate, count, vectors);
+                        Copy(ci, p.CRow, scratch, padded, count, cols);
+                    }
+                    if (finish)
+                        GemmEpilogue.Apply(ci, p.CRow, count, cols, bj, residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
+                    ai += view.Panel;
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// C with strided columns: a register tile of every interleaved block is finished over all K in scratch, then the blocks
+    /// are interleaved into C, whose cache lines are so written once and whole.
+    /// </summary>
+    private void ScratchTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int outer, int inner, float* scratch)
+    {
+        ref readonly var p = ref _p;
+        int mr = _mr, nr = _nr, width = _width, groups = _groups, blocks = _k1 - _k0;
+        long tile = mr * nr;
+        bool accumulate = p.Accumulate || _k0 > 0, finish = _k1 == _kBlocks && p.HasEpilogue;
+        float* biasTmp = scratch + groups * tile;
+        var views = stackalloc AView[1];
+        // A that must be packed is packed for all blocks and all of K at once: its rows are few.
+        float* packedA = null;
+        long perBlock = 0;
+        if (p.ACol != 1)
+        {
+            perBlock = GemmPack.LayoutOf(rows, _kBlock, mr, p.ACol).Floats + 16;
+            packedA = CpuScratch.Rent(ScratchUse.GemmA, perBlock * blocks * groups + rows + 64);
+            for (int g = 0; g < groups; g++)
+            {
+                for (int kb = _k0; kb < _k1; kb++)
+                {
+                    int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
+                    var layout = GemmPack.LayoutOf(rows, kc, mr, p.ACol);
+                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, layout, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc,
+                        packedA + perBlock * blocks * groups);
+                }
+            }
+        }
+
+        for (int j = j0; j < j1; j++)
+        {
+            int col = _n0 + j * nr, cols = Math.Min(nr, _n0 + _nCols - col), vectors = (cols + width - 1) / width, padded = vectors * width;
+            if (finish && bias != null)
+                for (int g = 0; g < groups; g++)
+                    for (int n = 0; n < cols; n++) biasTmp[n * groups + g] = bias[g * _biasGroup + (col + n) * p.BiasStride];
+            for (int row = 0; row < rows; row += mr)
+            {
+                int count = Math.Min(mr, rows - row);
+                for (int g = 0; g < groups; g++)
+                {
+                    int distinct = Distinct(outer, inner, g);
+                    float* source = p.B + outer * p.B0 + inner * p.B1 + g * _bGroup;
+                    for (int kb = _k0; kb < _k1; kb++)
+                    {
+                        int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
+                        AView view;
+                        if (packedA == null) view = new AView { Start = a + g * _aGroup + k, Row = p.ARow, Col = 1, Panel = mr * p.ARow };
+                        else
+                        {
+                            var layout = GemmPack.LayoutOf(rows, kc, mr, p.ACol);
+                            view = new AView { Start = packedA + (g * blocks + kb - _k0) * perBlock, Row = layout.Row, Col = layout.Col, Panel = layout.Panel };
+                        }
+                        float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
+                        Rest(kc, view.Start + row / mr * view.Panel, view, b, step, scratch + g * tile, padded, p.Alpha, kb > _k0 ? 1 : 0, count, vectors);
+                    }
+                }
+                for (int r = 0; r < count; r++)
+                {
+                    float* ci = c + (row + r) * p.CRow + col * p.CCol;
+                    float* si = scratch + r * padded;
+                    float* ri = !finish || residual == null ? null : residual + (row + r) * p.ResidualRow + (long)col * groups;
+                    if (groups > 1)
+                    {
+                        GemmStride.Interleave(ci, si, tile, cols, groups, accumulate);
+                        if (finish) GemmEpilogue.Apply(ci, 0, 1, cols * groups, bias == null ? null : biasTmp, ri, 0, p.Activation);
+                        continue;
+                    }
+                    if (accumulate) for (int n = 0; n < cols; n++) si[n] += ci[n * p.CCol];
+                    if (finish) GemmEpilogue.Apply(si, 0, 1, cols, bias == null ? null : biasTmp, ri, 0, p.Activation);
+                    for (int n = 0; n < cols; n++) ci[n * p.CCol] = si[n];
+                }
+            }
+        }
+    }
+
+    private AView ViewA(float* a, int rows, int kc)
+    {
+        ref readonly var p = ref _p;
+        if (p.ACol == 1) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow };
+        var layout = GemmPack.LayoutOf(rows, kc, _mr, p.ACol);
+        float* d = CpuScratch.Rent(ScratchUse.GemmA, layout.Floats + rows + 64);
+        GemmPack.A(d, layout, _mr, a, p.ARow, p.ACol, rows, kc, d + (layout.Floats + 15 & ~15L));
+        return new AView { Start = d, Row = layout.Row, Col = layout.Col, Panel = layout.Panel };
+    }
+
+    private float* PanelOf(float* source, int distinct, int kb, int panel, int kc, bool whole, out long step)
+    {
+        if (_inPlaceB && whole)
+        {
+            step = _p.BRow;
+            return source + (long)kb * _kBlock * step + _n0 + panel * _nr;
+        }
+        step = (Math.Min(_nr, _nCols - panel * _nr) + _width - 1) / _width * _width;
+        return PanelAt(distinct, kb, panel, kc);
+    }
+
+    private static float* BiasOf(float* bias, long stride, int col, int cols, float* tmp)
+    {
+        if (stride == 1) return bias + col;
+        for (int n = 0; n < cols; n++) tmp[n] = bias[(col + n) * stride];
+        return tmp;
+    }
+
+    // Fewer rows than the largest tile has: tiles of four, two and one, whose sums run in the same order.
+    private static void Rest(int kc, float* a, in AView view, float* b, long step, float* c, long ldc, float alpha, int accumulate, int rows, int vectors)
+    {
+        for (int size; rows > 0; rows -= size)
+        {
+            size = GemmKernels.StepOf(rows);
+            TileKernel kernel = GemmKernels.Tile(size, vectors);
+            kernel(kc, a, view.Row, view.Col, b, step, c, ldc, alpha, accumulate);
+            a += size * view.Row;
+            c += size * ldc;
+        }
+    }
+
+    private static void Copy(float* d, long ldd, float* s, long lds, int rows, int cols)
+    {
+        for (int r = 0; r < rows; r++) new ReadOnlySpan<float>(s + r * lds, cols).CopyTo(new Span<float>(d + r * ldd, cols));
+    }
+}

@@ -1,0 +1,22 @@
+using System.Runtime.CompilerServices;
+using Sfn.Kernels;
+
+namespace Sfn.Ops;
+
+/// <summary>y = e^x. dx = y·dy.</summary>
+public readonly struct Exp : IUnary
+{
+    /// <inheritdoc/>
+    public static string Name => "exp";
+
+    /// <inheritdoc/>
+    public static Keep Keeps => Keep.Output;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L Forward<L>(L x) where L : struct, ILane<L> => L.Exp(x);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L Backward<L>(L x, L y, L dy) where L : struct, ILane<L> => y * dy;
+}

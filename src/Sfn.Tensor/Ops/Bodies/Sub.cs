@@ -1,0 +1,26 @@
+using System.Runtime.CompilerServices;
+using Sfn.Kernels;
+
+namespace Sfn.Ops;
+
+/// <summary>y = a − b. da = dy, db = −dy.</summary>
+public readonly struct Sub : IBinary
+{
+    /// <inheritdoc/>
+    public static string Name => "sub";
+
+    /// <inheritdoc/>
+    public static Keep Keeps => Keep.None;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L Forward<L>(L a, L b) where L : struct, ILane<L> => a - b;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L BackwardA<L>(L a, L b, L y, L dy) where L : struct, ILane<L> => dy;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L BackwardB<L>(L a, L b, L y, L dy) where L : struct, ILane<L> => -dy;
+}

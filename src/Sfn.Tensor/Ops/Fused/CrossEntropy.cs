@@ -1,0 +1,166 @@
+using Sfn.Backends;
+using Sfn.Kernels;
+using Sfn.Ops;
+
+namespace Sfn.Ops
+{
+    /// <summary>
+    /// Mean over the rows whose target is not ignored of −log softmax(logits)[target]; logits [.., classes], targets [..] of class ids.
+    /// dlogits = (softmax − onehot)/rows·dy; that matrix is made in forward, so logits and gradient never exist beside a third copy.
+    /// </summary>
+    public readonly struct CrossEntropy(int ignore) : IOp
+    {
+        /// <inheritdoc/>
+        public string Name => "cross_entropy";
+
+        /// <inheritdoc/>
+        public Keep Keeps => Keep.None;
+
+        /// <inheritdoc/>
+        public Tensor Forward(in Inputs x, ref Extras extras)
+        {
+            var (logits, targets) = (x.A, x.B);
+            int classes = Losses.Check(logits.Shape, targets, ignore, Name);
+            Check.Float(logits, Name);
+            // The copy becomes softmax − onehot in place.
+            var work = Tensor.Empty([(int)targets.Count, classes], logits.DType, logits.Device);
+            work.Backend.Copy(RowOps.Matrix(logits), work.View);
+            var losses = Tensor.Empty([(int)targets.Count], logits.DType, logits.Device);
+            var ids = Losses.Targets(targets);
+            Losses.Rows(work, ids, ignore, losses, gradient: true);
+            int counted = Losses.Counted(ids, ignore);
+            extras.A = work;
+            extras.B = Tensor.Scalar(1.0 / counted, logits.DType, logits.Device);
+            return losses.Sum() * (1.0 / counted);
+        }
+
+        /// <inheritdoc/>
+        public void Backward(in Saved saved, Tensor dy, IGradients into)
+            => into.Add(0, (saved.ExtraA! * (saved.ExtraB! * dy)).Reshape(saved.Inputs.A.Shape));
+
+        /// <inheritdoc/>
+        public static long Flops(in Inputs x, Tensor y) => 6 * x.A.Count;
+    }
+
+    /// <summary>
+    /// Cross-entropy of logits = x·Wᵀ, the end of a language model, without ever holding the logits twice: x [.., in], W [classes, in].
+    /// Recording keeps one matrix [rows, classes] of softmax − onehot; without recording only a chunk of rows exists at a time.
+    /// </summary>
+    public readonly struct LinearCrossEntropy(int ignore, bool recording) : IOp
+    {
+        private const int ChunkRows = 256;
+
+        /// <inheritdoc/>
+        public string Name => "linear_cross_entropy";
+
+        /// <inheritdoc/>
+        public Keep Keeps => Keep.A | Keep.B;
+
+        /// <inheritdoc/>
+        public Tensor Forward(in Inputs x, ref Extras extras)
+        {
+            var (input, weight, targets) = (x.A, x.B, x.C!);
+            Check.Same(input, weight, Name);
+            if (weight.Rank != 2 || input.Shape[^1] != weight.Shape[1])
+                throw new ShapeMismatch($"{Name} of input {input.Shape} and weight {weight.Shape}: the weight is [classes, in] and the input's last size must be in.");
+            int classes = weight.Shape[0], rows = (int)targets.Count;
+            Losses.Check(input.Shape.With(input.Rank - 1, classes), targets, ignore, Name);
+            var ids = Losses.Targets(targets);
+            int counted = Losses.Counted(ids, ignore), chunk = Math.Min(ChunkRows, rows);
+            var losses = Tensor.Empty([rows], input.DType, input.Device);
+            var work = Tensor.Empty([recording ? rows : chunk, classes], input.DType, input.Device);
+            var matrix = RowOps.Matrix(input);
+            for (int at = 0; at < rows; at += chunk)
+            {
+                int n = Math.Min(chunk, rows - at);
+                var logits = work.Over(work.View.Narrow(0, recording ? at : 0, n));
+                input.Backend.MatMul(matrix.Narrow(0, at, n), weight.View.Transpose(0, 1), logits.View, default);
+                Losses.Rows(logits, ids.Over(ids.View.Narrow(0, at, n)), ignore, losses.Over(losses.View.Narrow(0, at, n)), recording);
+            }
+            if (recording)
+            {
+                extras.A = work;
+                extras.B = Tensor.Scalar(1.0 / counted, input.DType, input.Device);
+            }
+            return losses.Sum() * (1.0 / counted);
+        }
+
+        /// <inheritdoc/>
+        public void Backward(in Saved saved, Tensor dy, IGradients into)
+        {
+            var (input, weight, slope) = (saved.Inputs.A, saved.Inputs.B, saved.ExtraA!);
+            var scale = saved.ExtraB! * dy;
+            if (into.Needs(0))
+            {
+                var dx = Tensor.Empty(input.Shape, input.DType, input.Device);
+                Products.Rows(dx.View, out var rows);
+                Products.Into(slope.View, weight.View, rows, default);
+                into.Add(0, dx * scale);
+            }
+            if (into.Needs(1))
+            {
+                var scaled = input * scale;
+                var dw = into.Target(1, out bool accumulate);
+                Products.Into(slope.View.Transpose(0, 1), RowOps.Matrix(scaled), dw.View, new MatMulSpec { Accumulate = accumulate });
+            }
+        }
+
+        /// <inheritdoc/>
+        public static long Flops(in Inputs x, Tensor y) => 2 * x.A.Count * x.B.Shape[0];
+    }
+
+    internal static class Losses
+    {
+        public static int Check(in Shape logits, Tensor targets, int ignore, string op)
+        {
+            Ops.Check.Integer(targets, op);
+            if (logits.Rank == 0 || targets.Shape != logits.Without(logits.Rank - 1))
+                throw new ShapeMismatch($"{op}: targets {targets.Shape} must have the shape of the logits {logits} without the last size.");
+            return logits[^1];
+        }
+
+        /// <summary>Targets as a dense I32 vector.</summary>
+        public static Tensor Targets(Tensor targets) => targets.To(DType.I32).Dense().Reshape((int)targets.Count);
+
+        public static int Counted(Tensor ids, int ignore)
+        {
+            int counted = 0;
+            foreach (int id in ids.ToArray<int>()) if (id != ignore) counted++;
+            return Math.Max(1, counted);
+        }
+
+        public static void Rows(Tensor logits, Tensor ids, int ignore, Tensor losses, bool gradient)
+        {
+            int classes = logits.Shape[1];
+            foreach (int id in ids.ToArray<int>())
+                if (id != ignore && (uint)id >= (uint)classes) throw new ShapeMismatch($"cross_entropy: target {id} is outside the {classes} classes.");
+            if (logits.DType == DType.F32 && logits.Backend is ICrossEntropy kernel)
+            {
+                kernel.CrossEntropy(logits.View, ids.View, ignore, losses.View, gradient);
+                return;
+            }
+            var log = logits.LogSoftmax();
+            var hot = Tensor.OneHot(ids, classes, logits.DType);
+            var counts = ids.EqualTo(Tensor.Full([], ignore, DType.I32, ids.Device)).To(logits.DType) * -1.0 + 1.0;
+            logits.Backend.Copy(((log * hot).Sum(-1) * counts * -1.0).View, losses.View);
+            if (gradient) logits.Backend.Copy(((log.Exp() - hot) * counts.Reshape((int)ids.Count, 1)).View, logits.View);
+        }
+    }
+}
+
+namespace Sfn
+{
+    public sealed partial class Tensor
+    {
+        /// <summary>Mean −log softmax(this)[target] over all rows whose target is not <paramref name="ignore"/>; natural logarithm. This [.., classes], targets [..].</summary>
+        public Tensor CrossEntropy(Tensor targets, int ignore = -100) => Op.Run(new CrossEntropy(ignore), this, targets);
+
+        /// <summary>CrossEntropy of x·weightᵀ, in chunks of rows. This [.., in], weight [classes, in], targets [..].</summary>
+        public Tensor LinearCrossEntropy(Tensor weight, Tensor targets, int ignore = -100)
+            => Op.Run(new LinearCrossEntropy(ignore, Op.Recorder is not null), this, weight, targets);
+
+        /// <summary>1 at each id, 0 elsewhere; ids outside 0..classes-1 give a row of zeros. ids [rows] → [rows, classes].</summary>
+        public static Tensor OneHot(Tensor ids, int classes, DType dtype = DType.F32)
+            => ids.To(DType.I32).Unsqueeze(-1).EqualTo(Arange(classes, DType.I32, ids.Device)).To(dtype);
+    }
+}

@@ -1,0 +1,91 @@
+using Sfn.Backends;
+using Sfn.Kernels;
+using Sfn.Ops;
+
+namespace Sfn.Ops
+{
+    /// <summary>
+    /// y = act(x·Wᵀ + bias) + residual in one pass over the result: x [.., in], W [out, in], bias [out], residual like y.
+    /// dx = dy·W, dW = dyᵀ·x, dbias = Σ rows dy, dresidual = dy. An activation is fused only where no gradient is recorded.
+    /// </summary>
+    public readonly struct Linear(Activation activation = Activation.None) : IOp
+    {
+        /// <inheritdoc/>
+        public string Name => "linear";
+
+        /// <inheritdoc/>
+        public Keep Keeps => Keep.A | Keep.B;
+
+        /// <inheritdoc/>
+        public Tensor Forward(in Inputs x, ref Extras extras)
+        {
+            var (input, weight, bias, residual) = (x.A, x.B, x.C, x.D);
+            Check.Same(input, weight, Name);
+            if (weight.Rank != 2 || input.Rank < 1 || input.Shape[^1] != weight.Shape[1])
+                throw new ShapeMismatch($"linear of input {input.Shape} and weight {weight.Shape}: the weight is [out, in] and the input's last size must be in.");
+            var shape = input.Shape.With(input.Rank - 1, weight.Shape[0]);
+            if (bias is not null && (bias.Rank != 1 || bias.Shape[0] != weight.Shape[0]))
+                throw new ShapeMismatch($"linear: bias {bias.Shape} for weight {weight.Shape} must be [{weight.Shape[0]}].");
+            if (residual is not null && residual.Shape != shape) throw new ShapeMismatch($"linear: residual {residual.Shape} must have the result's shape {shape}.");
+            var y = Tensor.Empty(shape, input.DType, input.Device);
+            if (!Products.Rows(input.View, out var rows)) Products.Rows(input.Dense().View, out rows);
+            Products.Rows(y.View, out var yRows);
+            View? residualRows = null;
+            if (residual is not null)
+            {
+                if (!Products.Rows(residual.View, out var r)) Products.Rows(residual.Dense().View, out r);
+                residualRows = r;
+            }
+            Products.Into(rows, weight.View.Transpose(0, 1), yRows, new MatMulSpec { Bias = bias?.View, Residual = residualRows, Activation = activation });
+            return y;
+        }
+
+        /// <inheritdoc/>
+        public void Backward(in Saved saved, Tensor dy, IGradients into)
+        {
+            if (activation != Activation.None) throw new NoGradient("linear with a fused activation keeps nothing for a gradient. Apply the activation as an op of its own.");
+            var (input, weight) = (saved.Inputs.A, saved.Inputs.B);
+            if (!Products.Rows(dy.View, out var g)) Products.Rows(dy.Dense().View, out g);
+            if (into.Needs(0))
+            {
+                var dx = into.Target(0, out bool accumulate);
+                Products.Rows(dx.View, out var dxRows);
+                Products.Into(g, weight.View, dxRows, new MatMulSpec { Accumulate = accumulate });
+            }
+            if (into.Needs(1))
+            {
+                if (!Products.Rows(input.View, out var rows)) Products.Rows(input.Dense().View, out rows);
+                var dw = into.Target(1, out bool accumulate);
+                Products.Into(g.Transpose(0, 1), rows, dw.View, new MatMulSpec { Accumulate = accumulate });
+            }
+            if (into.Needs(2)) into.Add(2, dy);
+            if (into.Needs(3)) into.Add(3, dy);
+        }
+
+        /// <inheritdoc/>
+        public static long Flops(in Inputs x, Tensor y) => 2 * y.Count * x.A.Shape[^1];
+    }
+}
+
+namespace Sfn
+{
+    public sealed partial class Tensor
+    {
+        /// <summary>x·Wᵀ + bias + residual, with the additions fused into the product. x [.., in], weight [out, in].</summary>
+        public Tensor Linear(Tensor weight, Tensor? bias = null, Tensor? residual = null) => Op.Run(new Linear(), this, weight, bias, residual);
+
+        /// <summary>act(x·Wᵀ + bias). While a gradient is recorded the activation runs as an op of its own, which keeps what it needs.</summary>
+        public Tensor Linear(Tensor weight, Tensor? bias, Activation activation)
+        {
+            if (Op.Recorder is null) return Op.Run(new Linear(activation), this, weight, bias);
+            var y = Linear(weight, bias);
+            return activation switch
+            {
+                Activation.Gelu => y.Gelu(),
+                Activation.Silu => y.Silu(),
+                Activation.Relu => y.Relu(),
+                _ => y,
+            };
+        }
+    }
+}

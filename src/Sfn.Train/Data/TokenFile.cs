@@ -1,0 +1,204 @@
+using System.Buffers.Binary;
+using System.IO.MemoryMappedFiles;
+using System.Security.Cryptography;
+using Sfn.IO;
+
+namespace Sfn.Train;
+
+/// <summary>
+/// A sequence of tokens in a memory-mapped file: one byte each for vocabularies up to 256, otherwise two (little-endian). Safe to read from several threads.
+/// </summary>
+/// <remarks>
+/// Layout: "SFNTOK01", vocabulary (int32), bytes per token (int32), count (int64), 8 zero bytes, the tokens, SHA-256 of everything before it.
+/// Opening checks the hash and every token, so reading needs no further check than the position.
+/// </remarks>
+public sealed unsafe class TokenFile : IDisposable
+{
+    internal const int HeaderBytes = 32;
+    internal const int HashBytes = 32;
+    private readonly MemoryMappedFile _map;
+    private readonly MemoryMappedViewAccessor _view;
+    private readonly int _size;
+    private byte* _tokens;
+
+    private TokenFile(string path, MemoryMappedFile map, MemoryMappedViewAccessor view, byte* tokens, long count, int size, int vocabulary)
+    {
+        (Path, _map, _view, Count, _size, VocabularySize) = (path, map, view, count, size, vocabulary);
+        _tokens = tokens;
+    }
+
+    internal static ReadOnlySpan<byte> Magic => "SFNTOK01"u8;
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>Number of tokens.</summary>
+    public long Count { get; }
+
+    /// <summary>Tokens are 0 to this minus 1.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>Opens a token file and checks all of it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="vocabularySize">The tokens the model knows; a larger token is an error even if the file's own vocabulary allows it.</param>
+    /// <exception cref="InputError">Missing, cut off or damaged file, or a token outside the vocabulary (with its position).</exception>
+    public static TokenFile Open(string path, int vocabularySize)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        MemoryMappedFile? map = null;
+        MemoryMappedViewAccessor? view = null;
+        byte* start = null;
+        bool done = false;
+        try
+        {
+            long length = new FileInfo(path).Length;
+            if (length < HeaderBytes + HashBytes) throw Damaged(path, $"it has only {length} bytes");
+            map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+            view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            byte* bytes = start + view.PointerOffset;
+            var header = new ReadOnlySpan<byte>(bytes, HeaderBytes);
+            if (!header[..8].SequenceEqual(Magic)) throw Damaged(path, "it does not begin like a token file");
+            int vocabulary = BinaryPrimitives.ReadInt32LittleEndian(header[8..]), size = BinaryPrimitives.ReadInt32LittleEndian(header[12..]);
+            long count = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
+            if (size is not (1 or 2) || vocabulary < 1 || count < 0 || count > length || HeaderBytes + count * size + HashBytes != length)
+                throw Damaged(path, $"{count} tokens of {size} bytes do not fit a file of {length} bytes");
+            if (!Hash(bytes, length - HashBytes).AsSpan().SequenceEqual(new ReadOnlySpan<byte>(bytes + length - HashBytes, HashBytes)))
+                throw Damaged(path, "its checksum does not agree");
+            var file = new TokenFile(path, map, view, bytes + HeaderBytes, count, size, vocabulary);
+            file.CheckRange(vocabularySize);
+            done = true;
+            return file;
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputError($"{path}: there is no such token file", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputError($"{path}: the token file cannot be read ({error.Message})", error);
+        }
+        finally
+        {
+            if (!done)
+            {
+                if (start != null) view!.SafeMemoryMappedViewHandle.ReleasePointer();
+                view?.Dispose();
+                map?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Reads tokens from <paramref name="offset"/> on.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
+    public void Read(long offset, Span<int> destination)
+    {
+        ObjectDisposedException.ThrowIf(_tokens == null, this);
+        if (offset < 0 || offset > Count - destination.Length)
+            throw new ArgumentOutOfRangeException(nameof(offset), $"tokens {offset} to {offset + destination.Length} of a file of {Count}: {Path}");
+        if (_size == 1)
+        {
+            byte* from = _tokens + offset;
+            for (int i = 0; i < destination.Length; i++) destination[i] = from[i];
+        }
+        else
+        {
+            // The header has 32 bytes and the map is page-aligned, so the tokens are aligned.
+            ushort* from = (ushort*)_tokens + offset;
+            for (int i = 0; i < destination.Length; i++) destination[i] = from[i];
+        }
+    }
+
+    /// <summary>Unmaps the file.</summary>
+    public void Dispose()
+    {
+        if (_tokens == null) return;
+        _tokens = null;
+        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view.Dispose();
+        _map.Dispose();
+    }
+
+    private void CheckRange(int vocabularySize)
+    {
+        if (vocabularySize >= 1 << (8 * _size)) return;
+        int[] chunk = new int[4096];
+        for (long at = 0; at < Count; at += chunk.Length)
+        {
+            var part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, Count - at));
+            Read(at, part);
+            for (int i = 0; i < part.Length; i++)
+            {
+                if (part[i] >= vocabularySize)
+                    throw new InputError($"{Path}: token {part[i]} at position {at + i} lies outside the vocabulary of {vocabularySize}; the data was made for another tokenizer");
+            }
+        }
+    }
+
+    private static byte[] Hash(byte* bytes, long length)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (long at = 0; at < length; at += 1 << 24) hash.AppendData(new ReadOnlySpan<byte>(bytes + at, (int)Math.Min(1 << 24, length - at)));
+        return hash.GetHashAndReset();
+    }
+
+    private static InputError Damaged(string path, string what) => new($"{path}: the token file is damaged ({what}); delete it, it is made again from the data");
+}
+
+/// <summary>Writes a <see cref="TokenFile"/> token by token to a seekable stream.</summary>
+public sealed class TokenFileWriter
+{
+    private readonly Stream _stream;
+    private readonly int _vocabulary, _size;
+    private readonly byte[] _buffer = new byte[1 << 16];
+    private int _used;
+
+    /// <summary>Starts a file.</summary>
+    /// <param name="stream">Seekable, empty, readable.</param>
+    /// <param name="vocabularySize">1 to 65,536.</param>
+    public TokenFileWriter(Stream stream, int vocabularySize)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentOutOfRangeException.ThrowIfLessThan(vocabularySize, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(vocabularySize, 65_536);
+        (_stream, _vocabulary, _size) = (stream, vocabularySize, vocabularySize <= 256 ? 1 : 2);
+        _stream.Write(new byte[TokenFile.HeaderBytes]);
+    }
+
+    /// <summary>Tokens written so far.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>Writes one token.</summary>
+    /// <exception cref="InputError">The token lies outside the vocabulary.</exception>
+    public void Write(int token)
+    {
+        if ((uint)token >= (uint)_vocabulary) throw new InputError($"token {token} at position {Count} lies outside the vocabulary of {_vocabulary}");
+        if (_used + 2 > _buffer.Length) Flush();
+        _buffer[_used++] = (byte)token;
+        if (_size == 2) _buffer[_used++] = (byte)(token >> 8);
+        Count++;
+    }
+
+    /// <summary>Writes the header and the checksum; the file is complete then.</summary>
+    public void Complete()
+    {
+        Flush();
+        byte[] header = new byte[TokenFile.HeaderBytes];
+        TokenFile.Magic.CopyTo(header);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), _vocabulary);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), _size);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), Count);
+        _stream.Position = 0;
+        _stream.Write(header);
+        _stream.Position = 0;
+        byte[] hash = SHA256.HashData(_stream);
+        _stream.Position = _stream.Length;
+        _stream.Write(hash);
+    }
+
+    private void Flush()
+    {
+        _stream.Write(_buffer.AsSpan(0, _used));
+        _used = 0;
+    }
+}
