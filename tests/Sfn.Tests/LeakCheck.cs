@@ -19,9 +19,19 @@ public abstract class LeakCheck : IDisposable
         _leaks = Memory.Leaks;
     }
 
+    /// <summary>Whether tests make parameters, which live outside scopes: then the garbage collector is asked first.</summary>
+    protected virtual bool HasParameters => false;
+
     public void Dispose()
     {
         GC.SuppressFinalize(this);
+        if (HasParameters)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Memory.Trim(Device.Cpu);
+            Memory.Trim(Device.Reference);
+        }
         long cpu = Memory.Live(Device.Cpu) - _cpu, reference = Memory.Live(Device.Reference) - _reference;
         Assert.True(cpu <= 0, $"{cpu} bytes of the CPU device were not freed.");
         Assert.True(reference <= 0, $"{reference} bytes of the reference device were not freed.");
