@@ -85,13 +85,18 @@ internal static unsafe class ReduceWalker
     /// <summary>Pairwise over leaves, on a lane of choice.</summary>
     internal static float Tree<TMonoid, L>(TMonoid op, float* x, long n) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
     {
-        if (n <= Leaf) return Flat<TMonoid, L>(op, x, n);
-        long half = (n / 2 + Leaf - 1) / Leaf * Leaf;
-        float left = Tree<TMonoid, L>(op, x, half), right = Tree<TMonoid, L>(op, x + half, n - half);
-        return op.Combine(new F1(left), new F1(right)).V;
+        if (n > Leaf)
+        {
+            long half = (n / 2 + Leaf - 1) / Leaf * Leaf;
+            float left = Tree<TMonoid, L>(op, x, half), right = Tree<TMonoid, L>(op, x + half, n - half);
+            return op.Combine(new F1(left), new F1(right)).V;
+        }
+        long rest = n % L.Width, whole = n - rest;
+        if (whole == 0) return Rest<TMonoid, L>(op, x, (int)rest);
+        float result = Flat<TMonoid, L>(op, x, whole);
+        return rest == 0 ? result : op.Combine(new F1(result), new F1(Rest<TMonoid, L>(op, x + whole, (int)rest))).V;
     }
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Flat<TMonoid, L>(TMonoid op, float* x, long n) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
     {
@@ -105,13 +110,16 @@ internal static unsafe class ReduceWalker
             c = op.Combine(c, op.Map(L.Load(x + i + 2 * L.Width)));
             d = op.Combine(d, op.Map(L.Load(x + i + 3 * L.Width)));
         }
-        for (; i <= n - L.Width; i += L.Width) a = op.Combine(a, op.Map(L.Load(x + i)));
-        if (i < n)
-        {
-            float* lane = stackalloc float[Tail.MaxWidth];
-            Tail.Copy(x + i, lane, (int)(n - i));
-            b = op.Combine(b, Tail.Keep(op, op.Map(L.Load(lane)), (int)(n - i)));
-        }
+        for (; i < n; i += L.Width) a = op.Combine(a, op.Map(L.Load(x + i)));
         return op.Combine(op.Combine(a, b), op.Combine(c, d)).Fold(op);
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static float Rest<TMonoid, L>(TMonoid op, float* x, int count) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
+    {
+        float* lane = stackalloc float[Tail.MaxWidth];
+        Tail.Copy(x, lane, count);
+        return Tail.Keep(op, op.Map(L.Load(lane)), count).Fold(op);
     }
 }
