@@ -18,7 +18,8 @@ public unsafe class RowWalkerTests
         float[] x = Random(Rows * cols, 1), dy = Random(Rows * cols, 2), keep = new float[Rows];
         float[] soft = Run(new Softmax(), x, null, null, cols), log = Run(new LogSoftmax(), x, null, null, cols);
         Run(new LogSumExp(), x, null, null, cols, kept0: keep);
-        float[] softGrad = Run(new SoftmaxBackward(), soft, dy, null, cols, bRows: true), logGrad = Run(new LogSoftmaxBackward(), log, dy, null, cols, bRows: true);
+        float[] softGrad = Run(new SoftmaxBackward(), soft, dy, null, cols, bRows: true);
+        float[] logGrad = Run(new LogSoftmaxBackward(), log, dy, null, cols, bRows: true);
         float[] lseGrad = Run(new LogSumExpBackward(), x, null, null, cols, scalar0: keep, scalar1: [2, 2, 2, 2, 2]);
         for (int r = 0; r < Rows; r++)
         {
@@ -50,7 +51,8 @@ public unsafe class RowWalkerTests
         float[] dx = Run(new LayerNormBackward<Weighted>(), x, w, dy, cols, cRows: true, scalar0: rstd, scalar1: mean);
         float[] yr = Run(new RmsNorm<Weighted>(Eps), x, w, null, cols, kept0: rms);
         float[] dxr = Run(new RmsNormBackward<Weighted>(), x, w, dy, cols, cRows: true, scalar0: rms);
-        fixed (float* px = x, pdy = dy, pm = mean, ps = rstd, pdw = dw, pdb = db) NormWalker.WeightGrad(px, pdy, pm, ps, pdw, pdb, Rows, cols, cols, cols, accumulate: false);
+        fixed (float* px = x, pdy = dy, pm = mean, ps = rstd, pdw = dw, pdb = db)
+            NormWalker.WeightGrad(px, pdy, pm, ps, pdw, pdb, Rows, cols, cols, cols, accumulate: false);
         double[] dwExact = new double[cols], dbExact = new double[cols];
         for (int r = 0; r < Rows; r++)
         {

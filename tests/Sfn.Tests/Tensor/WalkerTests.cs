@@ -75,9 +75,9 @@ public unsafe class WalkerTests
         {
             ReduceWalker.Rows(new SumSquares(), px, py, rows, cols, cols);
             for (int r = 0; r < rows; r++) Near(Enumerable.Range(0, cols).Sum(c => (double)x[r * cols + c] * x[r * cols + c]), y[r], 1e-6);
-            ColumnReduce.Columns(new SumMonoid(), px, pz, rows, cols, cols, accumulate: false);
-            ColumnReduce.Columns(new SumMonoid(), px, pz, rows, cols, cols, accumulate: true);
-            ColumnReduce.Columns(new MaxMonoid(), px, pmax, rows, cols, cols, accumulate: false);
+            ReduceWalker.Columns(new SumMonoid(), px, pz, rows, cols, cols, accumulate: false);
+            ReduceWalker.Columns(new SumMonoid(), px, pz, rows, cols, cols, accumulate: true);
+            ReduceWalker.Columns(new MaxMonoid(), px, pmax, rows, cols, cols, accumulate: false);
             for (int c = 0; c < cols; c++)
             {
                 Near(2 * Enumerable.Range(0, rows).Sum(r => (double)x[r * cols + c]), z[c], 1e-5);
@@ -98,7 +98,7 @@ public unsafe class WalkerTests
         ReduceWalker.Rows(new SumMonoid(), &none, &y, 1, 0, 0);
         Assert.Equal(0, y);
         y = 7;
-        ColumnReduce.Columns(new SumMonoid(), &none, &y, 0, 1, 1, accumulate: false);
+        ReduceWalker.Columns(new SumMonoid(), &none, &y, 0, 1, 1, accumulate: false);
         Assert.Equal(0, y);
     }
 
@@ -139,7 +139,7 @@ public unsafe class WalkerTests
                 var y = new float[Cols + Rows + 1 + x.Length];
                 fixed (float* px = x, py = y)
                 {
-                    ColumnReduce.Columns(new SumMonoid(), px, py, Rows, Cols, Cols, accumulate: false);
+                    ReduceWalker.Columns(new SumMonoid(), px, py, Rows, Cols, Cols, accumulate: false);
                     ReduceWalker.Rows(new SumMonoid(), px, py + Cols, Rows, Cols, Cols);
                     py[Cols + Rows] = ReduceWalker.All(new SumSquares(), px, x.Length);
                     MapWalker.Forward(new Exp(), px, py + Cols + Rows + 1, x.Length);
@@ -166,7 +166,7 @@ public unsafe class WalkerTests
                 MapWalker.Forward(new Silu(), px, py, x.Length);
                 ZipWalker.Forward(new Mul(), px, py, py, 200, 1000, 1000, 1, 0, 1);
                 ReduceWalker.All(new SumMonoid(), px, x.Length);
-                ColumnReduce.Columns(new SumMonoid(), px, py, 200, 1000, 1000, accumulate: true);
+                ReduceWalker.Columns(new SumMonoid(), px, py, 200, 1000, 1000, accumulate: true);
             }
             Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         }

@@ -24,8 +24,11 @@ internal static unsafe class CrossEntropyWalker
         for (long r = 0; r < rows; r++)
         {
             if ((uint)targets[r] >= (uint)classes && targets[r] != ignoreIndex)
+            {
                 throw new ArgumentOutOfRangeException(nameof(targets),
-                    $"Target {targets[r]} of row {r} is not a class: there are {classes} classes (0 to {classes - 1}), and {ignoreIndex} is ignored. Check the vocabulary of the data.");
+                    $"Target {targets[r]} of row {r} is not a class: there are {classes} classes (0 to {classes - 1}), and {ignoreIndex} is ignored. "
+                    + "Check the vocabulary of the data.");
+            }
         }
         var kernel = new Kernel
         {

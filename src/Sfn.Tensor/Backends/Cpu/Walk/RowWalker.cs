@@ -130,7 +130,8 @@ internal unsafe struct CpuRow<L> : IRowWalker where L : struct, IVectorLane<L>
     // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack. Bodies come by reference and
     // are copied, which puts each of their scalars into a register of its own.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private readonly float ReduceWhole<TMonoid, TBody>(TMonoid monoid, in TBody bodyRef, long n, bool store) where TMonoid : struct, IMonoid where TBody : struct, IRowBody
+    private readonly float ReduceWhole<TMonoid, TBody>(TMonoid monoid, in TBody bodyRef, long n, bool store)
+        where TMonoid : struct, IMonoid where TBody : struct, IRowBody
     {
         var body = bodyRef;
         float* a = _a, b = _b, c = _c, d = _d, y = _y;
@@ -158,7 +159,8 @@ internal unsafe struct CpuRow<L> : IRowWalker where L : struct, IVectorLane<L>
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private readonly float ReduceTail<TMonoid, TBody>(TMonoid monoid, in TBody body, long i, int count, bool store) where TMonoid : struct, IMonoid where TBody : struct, IRowBody
+    private readonly float ReduceTail<TMonoid, TBody>(TMonoid monoid, in TBody body, long i, int count, bool store)
+        where TMonoid : struct, IMonoid where TBody : struct, IRowBody
     {
         float* lanes = stackalloc float[5 * Tail.MaxWidth];
         L v = body.At<L, CpuRowAt<L>>(Rest(lanes, i, count));
