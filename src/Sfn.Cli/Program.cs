@@ -25,6 +25,9 @@ internal static class Program
     {
         var root = new RootCommand("Trains transformers with structured feedforward layers, in pure .NET.")
         {
+            TrainCommand.Create(),
+            GenerateCommand.Create(),
+            EvalCommand.Create(),
             InfoCommand.Create(),
             DevicesCommand.Create(),
         };

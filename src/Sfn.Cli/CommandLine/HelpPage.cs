@@ -10,6 +10,9 @@ internal sealed class HelpPage : SynchronousCommandLineAction
 {
     private const int Widest = 140;
 
+    // The default preset first.
+    private static readonly TrainConfig[] s_presets = [.. TransformerConfig.PresetNames.Select(name => TrainConfig.FromPreset(name).Resolve())];
+
     public override bool ClearsParseErrors => true;
 
     public override int Invoke(ParseResult parse)
@@ -59,7 +62,7 @@ internal sealed class HelpPage : SynchronousCommandLineAction
     private static (string, string) Row(Option option, ISetting setting)
     {
         string text = option.Description ?? "";
-        string? standard = setting.Standard ?? setting.OfPreset?.Invoke(RunPreset.Of(RunDefaults.Preset));
+        string? standard = setting.Standard ?? setting.OfPreset?.Invoke(s_presets[0]);
         if (standard is not null) text += $" [default: {standard}]";
         return ($"{option.Name} {option.HelpName}".TrimEnd(), text);
     }
@@ -67,14 +70,13 @@ internal sealed class HelpPage : SynchronousCommandLineAction
     // Only what differs between presets: the rest stands beside its option.
     private static void WritePresets(Command command, TextWriter output)
     {
-        RunPreset[] presets = [.. TransformerConfig.PresetNames.Select(RunPreset.Of)];
         var rows = command.Options.OfType<ISetting>().Where(s => s.OfPreset is not null)
-            .Select(s => (((Option)s).Name, Values: presets.Select(s.OfPreset!).ToArray()))
+            .Select(s => (((Option)s).Name, Values: s_presets.Select(s.OfPreset!).ToArray()))
             .Where(row => row.Values.Distinct().Count() > 1).ToList();
         if (rows.Count == 0) return;
-        rows.Insert(0, ("", [.. presets.Select(p => p.Name)]));
+        rows.Insert(0, ("", [.. s_presets.Select(p => p.Preset)]));
         int first = rows.Max(r => r.Name.Length);
-        int[] widths = [.. presets.Select((_, i) => rows.Max(r => r.Values[i].Length))];
+        int[] widths = [.. s_presets.Select((_, i) => rows.Max(r => r.Values[i].Length))];
         output.WriteLine();
         output.WriteLine("Defaults of the presets");
         foreach (var (name, values) in rows)
@@ -83,10 +85,11 @@ internal sealed class HelpPage : SynchronousCommandLineAction
 
     private static void Columns(TextWriter output, int width, IReadOnlyList<(string Left, string Right)> rows)
     {
-        int left = Math.Min(34, rows.Max(r => r.Left.Length));
+        // Long names stand on a line of their own.
+        int left = rows.Where(r => r.Left.Length <= 34).Select(r => r.Left.Length).DefaultIfEmpty(34).Max();
         foreach (var (name, text) in rows)
         {
-            output.Write($"  {name.PadRight(left)}  ");
+            output.Write(name.Length > left ? $"  {name}" : $"  {name.PadRight(left)}  ");
             if (name.Length > left)
             {
                 output.WriteLine();

@@ -15,7 +15,7 @@ internal interface ISetting
     string? Standard { get; }
 
     /// <summary>Its default under a preset; null if presets do not set it.</summary>
-    Func<RunPreset, string>? OfPreset { get; }
+    Func<TrainConfig, string>? OfPreset { get; }
 }
 
 /// <summary>An option that is null when it was not given, so that presets and configuration files can stand below it.</summary>
@@ -39,7 +39,7 @@ internal sealed class Setting<T> : Option<T>, ISetting
 
     public string? Standard { get; init; }
 
-    public Func<RunPreset, string>? OfPreset { get; init; }
+    public Func<TrainConfig, string>? OfPreset { get; init; }
 }
 
 /// <summary>An option without a value.</summary>
@@ -56,7 +56,7 @@ internal sealed class Switch : Option<bool>, ISetting
 
     public string? Standard => null;
 
-    public Func<RunPreset, string>? OfPreset => null;
+    public Func<TrainConfig, string>? OfPreset => null;
 }
 
 /// <summary>Makes options whose values are checked while the command line is read; every message names the option, what it takes and what it got.</summary>
@@ -64,7 +64,7 @@ internal static class Setting
 {
     /// <summary>A whole number of at least <paramref name="least"/>; 1e6 is one, too.</summary>
     public static Setting<long?> Whole(string name, string group, string description, long least = 1, long most = int.MaxValue,
-        string? standard = null, Func<RunPreset, long>? preset = null) =>
+        string? standard = null, Func<TrainConfig, long>? preset = null) =>
         new(name, group, "N", description, text => Whole(text, least, most))
         {
             Standard = standard,
@@ -73,7 +73,7 @@ internal static class Setting
 
     /// <summary>A number within bounds.</summary>
     public static Setting<double?> Real(string name, string group, string description, Func<double, bool> valid, string rule,
-        string? standard = null, Func<RunPreset, double>? preset = null) =>
+        string? standard = null, Func<TrainConfig, double>? preset = null) =>
         new(name, group, "X", description, text =>
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && valid(value)
                 ? (value, null)
@@ -85,7 +85,7 @@ internal static class Setting
 
     /// <summary>One of a few words.</summary>
     public static Setting<string?> Choice(string name, string group, string description, string[] words,
-        string? standard = null, Func<RunPreset, string>? preset = null) =>
+        string? standard = null, Func<TrainConfig, string>? preset = null) =>
         new(name, group, string.Join('|', words), description, text => words.Contains(text) ? (text, null) : (null, $"must be {Words(words)}"))
         {
             Standard = standard,
@@ -93,7 +93,7 @@ internal static class Setting
         };
 
     /// <summary>true or false.</summary>
-    public static Setting<bool?> Flag(string name, string group, string description, string? standard = null, Func<RunPreset, bool>? preset = null) =>
+    public static Setting<bool?> Flag(string name, string group, string description, string? standard = null, Func<TrainConfig, bool>? preset = null) =>
         new(name, group, "true|false", description, text => bool.TryParse(text, out bool value) ? (value, null) : (null, "must be true or false"))
         {
             Standard = standard,

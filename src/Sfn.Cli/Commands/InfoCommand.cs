@@ -16,8 +16,7 @@ internal static class InfoCommand
     {
         var model = new ModelSettings();
         var tokens = Setting.Whole("--tokens", Group, "Tokens to train on; whole steps are counted. Takes 2.2e9, too.", most: long.MaxValue, standard: "those of the preset's steps");
-        var batch = Setting.Whole("--batch", Group, "Sequences per micro-batch.", preset: p => p.Batch);
-        var accumulate = Setting.Whole("--accumulate", Group, "Micro-batches per step.", preset: p => p.Accumulate);
+        var training = new TrainingSettings();
         var json = new Switch("--json", Group, "Print one JSON object instead of a table.");
         var command = new HelpfulCommand("info", "Parameters, FLOPs and memory of a model.")
         {
@@ -25,18 +24,15 @@ internal static class InfoCommand
                 "The presets s to xl have the paper's vocabulary of 32,000; training takes the vocabulary of its tokenizer.",
         };
         foreach (var option in model.All) command.Add(option);
-        command.Add(batch);
-        command.Add(accumulate);
+        foreach (var option in training.Sizes) command.Add(option);
         command.Add(tokens);
         command.Add(json);
         command.SetAction(parse =>
         {
-            string name = parse.GetValue(model.Preset) ?? RunDefaults.Preset;
-            var preset = RunPreset.Of(name);
-            var config = model.Apply(parse, preset.Model);
-            var cost = new RunCost(config, parse.GetValue(batch) ?? preset.Batch, parse.GetValue(accumulate) ?? preset.Accumulate, preset.Steps, parse.GetValue(tokens));
-            if (parse.GetValue(json)) Console.WriteLine(CostJson.Write(name, cost));
-            else Print(name, cost);
+            var config = training.Apply(parse, model.Apply(parse, RunDefaults.Base(parse, model))).Validate();
+            var cost = new RunCost(config, parse.GetValue(tokens));
+            if (parse.GetValue(json)) Console.WriteLine(CostJson.Write(config.Preset, cost));
+            else Print(config.Preset, cost);
             return 0;
         });
         return command;
