@@ -45,7 +45,8 @@ foreach (string path in packages)
     // A repository without an address, such as a clone of a folder, has nothing to link to.
     if (repository.Contains("github.com", StringComparison.Ordinal))
         Check(link.Contains("raw.githubusercontent.com", StringComparison.Ordinal), $"{id}: its symbols carry no SourceLink to {repository}");
-    Console.WriteLine($"{Path.GetFileName(path)}: {package.Entries.Count} files, SourceLink: {(link.Length > 0 ? link : "none, the repository has no remote")}");
+    string linked = link.Length > 0 ? link : "none, the repository has no remote";
+    Console.WriteLine($"{Path.GetFileName(path)}: {package.Entries.Count} files, SourceLink: {linked}");
 }
 Console.WriteLine(broken == 0 ? $"{packages.Length} packages are complete." : $"{broken} faults.");
 return broken == 0 ? 0 : 1;

@@ -51,10 +51,14 @@ public static class LossChart
         Text(svg, (Left + Width - Right) / 2.0, Height - 12, "step", Soft, "middle");
         double middle = (Top + Height - Bottom) / 2.0;
         Text(svg, 18, middle, "loss (nats per token)", Soft, "middle", string.Create(CultureInfo.InvariantCulture, $"transform=\"rotate(-90 18 {middle:0.#})\""));
+        // Values above the axis (a spike, the first steps of a long run) leave the plot through its top.
+        svg.Append(CultureInfo.InvariantCulture, $"<clipPath id=\"plot\"><rect x=\"{Left}\" y=\"{Top}\" width=\"{Width - Left - Right + 4}\" height=\"{Height - Top - Bottom}\"/></clipPath>\n");
+        svg.Append("<g clip-path=\"url(#plot)\">\n");
         Curve(svg, training, X, Y, Train, 1, 0.35);
         Curve(svg, smooth, X, Y, Train, 2, 1);
         Curve(svg, validation, X, Y, Validation, 2, 1);
-        foreach (var (step, loss) in Thin(validation, 40))
+        svg.Append("</g>\n");
+        foreach (var (step, loss) in validation.Where(p => validation.Count <= 40 && p.Loss <= high))
             svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{X(step):0.#}\" cy=\"{Y(loss):0.#}\" r=\"3\" fill=\"#ffffff\" stroke=\"{Validation}\" stroke-width=\"1.5\"/>\n");
         Legend(svg, training, validation);
         return svg.Append("</svg>\n").ToString();
@@ -77,28 +81,31 @@ public static class LossChart
     private static List<(double Step, double Loss)> Points(IReadOnlyList<MetricsEntry> entries, Func<MetricsEntry, double?> value) =>
         [.. entries.Where(e => value(e) is { } v && double.IsFinite(v)).Select(e => ((double)e.Step, value(e)!.Value))];
 
-    // A centred mean over 2 % of the points; a short curve stays as it is.
+    // A centred mean over 2 % of the points; a short curve stays as it is. At the start, where the loss falls, the window shrinks on both sides, at the
+    // end, where it is flat, only on the right.
     private static List<(double Step, double Loss)> Smooth(List<(double Step, double Loss)> points)
     {
         int radius = points.Count / 100;
         var smooth = new List<(double, double)>(points.Count);
         for (int i = 0; i < points.Count; i++)
         {
-            int reach = Math.Min(radius, Math.Min(i, points.Count - 1 - i));
+            int reach = Math.Min(radius, i), last = Math.Min(i + reach, points.Count - 1);
             double sum = 0;
-            for (int k = i - reach; k <= i + reach; k++) sum += points[k].Loss;
-            smooth.Add((points[i].Step, sum / (2 * reach + 1)));
+            for (int k = i - reach; k <= last; k++) sum += points[k].Loss;
+            smooth.Add((points[i].Step, sum / (last - i + reach + 1)));
         }
         return smooth;
     }
 
-    // One spike must not press the rest of the curve flat: the top is the larger of the first values and the 99th percentile.
+    // One spike must not press the rest of the curve flat, nor the fall of the first steps a long run's: the top is the larger of the first value (behind
+    // the first half per cent of a long run) and the 99th percentile.
     private static (double Low, double High) Range(List<(double Step, double Loss)> training, List<(double Step, double Loss)> validation)
     {
-        double[] all = [.. training.Concat(validation).Select(p => p.Loss).Order()];
-        if (all.Length == 0) return (0, 1);
-        double low = all[0], high = Math.Max(all[(all.Length - 1) * 99 / 100], training.Concat(validation).OrderBy(p => p.Step).First().Loss);
-        return high - low < 1e-6 ? (low - 0.5, high + 0.5) : (low, high);
+        double[] inOrder = [.. training.Concat(validation).OrderBy(p => p.Step).Select(p => p.Loss)];
+        if (inOrder.Length == 0) return (0, 1);
+        double[] sorted = [.. inOrder.Order()];
+        double low = sorted[0], high = Math.Max(sorted[(sorted.Length - 1) * 99 / 100], inOrder[inOrder.Length < 1000 ? 0 : inOrder.Length / 200]);
+        return high - low < 1e-6 * Math.Max(1, Math.Abs(low)) ? (low - 0.5, high + 0.5) : (low, high);
     }
 
     private static List<double> Ticks(double from, double to, int about, bool whole)
@@ -122,12 +129,6 @@ public static class LossChart
     private static string Steps(double tick) => tick.ToString("#,0", CultureInfo.InvariantCulture);
 
     // More points than pixels only make the file large: each bucket keeps its lowest and its highest.
-    private static IEnumerable<(double Step, double Loss)> Thin(List<(double Step, double Loss)> points, int most)
-    {
-        if (points.Count <= most) return points;
-        return points.Where((_, i) => i == points.Count - 1 || (long)i * most / points.Count != (long)(i - 1) * most / points.Count);
-    }
-
     private static IEnumerable<(double Step, double Loss)> Envelope(List<(double Step, double Loss)> points, int buckets)
     {
         if (points.Count <= 2 * buckets) return points;
@@ -142,8 +143,7 @@ public static class LossChart
         char command = 'M';
         foreach (var (step, loss) in Envelope(points, Width - Left - Right))
         {
-            // A spike above the axis is cut at its top.
-            svg.Append(CultureInfo.InvariantCulture, $"{command}{x(step):0.#} {Math.Max(Top, y(loss)):0.#}");
+            svg.Append(CultureInfo.InvariantCulture, $"{command}{x(step):0.#} {y(loss):0.#}");
             command = 'L';
         }
         svg.Append("\"/>\n");

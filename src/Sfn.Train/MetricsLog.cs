@@ -97,12 +97,19 @@ public sealed class MetricsLog : IDisposable
     public void Append(MetricsEntry entry)
     {
         ArgumentNullException.ThrowIfNull(entry);
+        long before = _stream.Position;
         try
         {
             _stream.Write(Line(entry));
             _stream.Flush();
         }
-        catch (IOException error) when (DiskFullError.Is(error)) { throw new DiskFullError(_stream.Name, _stream.Length, error); }
+        catch (IOException error)
+        {
+            // Half a line would spoil the file for what follows it.
+            try { _stream.SetLength(before); } catch (IOException) { }
+            if (DiskFullError.Is(error)) throw new DiskFullError(_stream.Name, before, error);
+            throw;
+        }
         _entries.Add(entry);
     }
 

@@ -8,7 +8,7 @@ namespace Sfn.Train;
 /// </summary>
 /// <remarks>
 /// The lock is the operating system's lock on the file ".lock": it ends with the process, however that ends, so a lock left by a killed process is
-/// taken over at once. The file itself stays, empty: deleting it could let two processes hold "the" lock.
+/// taken over at once. The empty file itself stays: deleting it could let two processes hold "the" lock.
 /// </remarks>
 public sealed class RunFolder : IDisposable
 {
@@ -79,16 +79,11 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>Lets go of the lock.</summary>
-    public void Dispose()
-    {
-        if (!_lock.CanWrite) return;
-        _lock.SetLength(0);
-        _lock.Dispose();
-    }
+    public void Dispose() => _lock.Dispose();
 
     private static RunFolder Lock(string path) => TryLock(path, out var folder)
         ? folder
-        : throw new InputError($"{System.IO.Path.GetFullPath(path)} is in use by another sfn process{Owner(path)}; wait for it, stop it, or use another run folder (--name)");
+        : throw new InputError($"{System.IO.Path.GetFullPath(path)} is in use by another sfn process; wait for it, stop it, or use another run folder (--name)");
 
     private static bool TryLock(string path, out RunFolder folder)
     {
@@ -98,13 +93,10 @@ public sealed class RunFolder : IDisposable
         try
         {
             held = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
-            held.SetLength(0);
-            held.Write(System.Text.Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} since {DateTime.UtcNow:u}\n")));
-            held.Flush();
             folder = new RunFolder(System.IO.Path.GetFullPath(path), held);
             return true;
         }
-        catch (IOException error) when (held is null && error is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException) && !DiskFullError.Is(error))
+        catch (IOException error) when (held is null && IsSharingViolation(error))
         {
             return false;
         }
@@ -115,16 +107,8 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static string Owner(string path)
-    {
-        try
-        {
-            using var stream = new FileStream(System.IO.Path.Combine(path, ".lock"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var reader = new StreamReader(stream);
-            return reader.ReadLine() is { Length: > 0 } line ? $" ({line})" : "";
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException) { return ""; }
-    }
+    // Windows: ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION; elsewhere EWOULDBLOCK of flock, 11 on Linux and 35 on macOS.
+    private static bool IsSharingViolation(IOException error) => error.HResult is unchecked((int)0x80070020) or unchecked((int)0x80070021) or 11 or 35;
 
     private static string MakeFolder(string path)
     {

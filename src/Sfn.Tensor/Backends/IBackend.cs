@@ -21,7 +21,7 @@ public readonly struct MatMulSpec
     /// <summary>Add to what c holds instead of overwriting it.</summary>
     public bool Accumulate { get; init; }
 
-    /// <summary>Vector of the last dimension's size, added to every row.</summary>
+    /// <summary>Added to every row: a vector of the last dimension's size, or [batch.., 1, last] for one per batch.</summary>
     public View? Bias { get; init; }
 
     /// <summary>Added after the activation; same shape as c.</summary>

@@ -1,6 +1,6 @@
 namespace Sfn.IO;
 
-/// <summary>A write stopped because the volume (or the user's quota) is full. The file that stood there before is unchanged.</summary>
+/// <summary>A write stopped because the volume (or the user's quota) is full. What was there before is unchanged.</summary>
 public sealed class DiskFullError : IOException
 {
     // ENOSPC is 28 everywhere; EDQUOT and EFBIG differ between Linux and macOS. Windows: ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL.
@@ -8,10 +8,10 @@ public sealed class DiskFullError : IOException
 
     /// <summary>Makes the error for one file.</summary>
     /// <param name="path">The file that could not be written.</param>
-    /// <param name="written">Bytes written before the volume was full.</param>
+    /// <param name="written">Bytes of the file when the volume was full.</param>
     /// <param name="inner">The operating system's error.</param>
     public DiskFullError(string path, long written, Exception inner)
-        : base($"{path}: the disk is full (stopped after {written:N0} bytes); the previous file, if any, is unchanged. Free some space or choose another folder.", inner)
+        : base($"{path}: the disk is full (at {written:N0} bytes); what was there before is unchanged. Free some space or choose another folder.", inner)
     {
     }
 

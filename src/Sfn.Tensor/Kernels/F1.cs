@@ -30,6 +30,10 @@ public readonly unsafe struct F1(float v) : IVectorLane<F1>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => V;
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public static F1 Of(double value) => new((float)value);
 
     /// <inheritdoc/>

@@ -30,6 +30,14 @@ public readonly unsafe struct F4(Vector128<float> v) : IVectorLane<F4>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid
+    {
+        var pair = monoid.Combine(this, new F4(Vector128.Shuffle(V, Vector128.Create(2, 3, 0, 1))));
+        return monoid.Combine(new F1(pair.V.GetElement(0)), new F1(pair.V.GetElement(1))).V;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public static F4 Of(double value) => new(Vector128.Create((float)value));
 
     /// <inheritdoc/>

@@ -15,4 +15,7 @@ public unsafe interface IVectorLane<L> : IFloatLane<L> where L : struct, IVector
 
     /// <summary>Element <paramref name="index"/>.</summary>
     float this[int index] { get; }
+
+    /// <summary>Combines all elements, always in the same order.</summary>
+    float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid;
 }

@@ -39,6 +39,10 @@ public readonly unsafe struct Two<L>(L a, L b) : IVectorLane<Two<L>> where L : s
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => monoid.Combine(A, B).Fold(monoid);
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public static Two<L> Of(double value)
     {
         var c = L.Of(value);

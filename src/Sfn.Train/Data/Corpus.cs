@@ -115,7 +115,7 @@ public sealed class Corpus : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         AtomicFile.Write(path, stream =>
         {
-            var writer = new TokenFileWriter(stream, tokenizer.VocabularySize);
+            using var writer = new TokenFileWriter(stream, tokenizer.VocabularySize);
             foreach (var source in sources) Encode(source, tokenizer, writer);
             writer.Complete();
         });
@@ -130,7 +130,7 @@ public sealed class Corpus : IDisposable
         {
             if (characters is null)
             {
-                foreach (byte b in bytes) writer.Write(b);
+                writer.Write(bytes);
                 return;
             }
             while (bytes.Length > 0)

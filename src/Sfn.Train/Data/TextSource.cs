@@ -26,10 +26,14 @@ internal sealed record TextSource(string Name, long Offset, long Length, Func<St
     /// <summary>Cuts the source in two at <paramref name="at"/>, or up to three bytes later so that no character is split.</summary>
     public (TextSource First, TextSource Second) Cut(long at)
     {
-        using var stream = Open();
-        stream.Position = Offset + at;
-        // 10xxxxxx continues a character.
-        while (at < Length && stream.ReadByte() is var next and >= 0 && (next & 0xC0) == 0x80) at++;
+        at = Guard(() =>
+        {
+            using var stream = Open();
+            stream.Position = Offset + at;
+            // 10xxxxxx continues a character.
+            while (at < Length && stream.ReadByte() is var next and >= 0 && (next & 0xC0) == 0x80) at++;
+            return at;
+        });
         return (this with { Length = at }, this with { Offset = Offset + at, Length = Length - at });
     }
 
@@ -40,33 +44,37 @@ internal sealed record TextSource(string Name, long Offset, long Length, Func<St
         byte[] buffer = new byte[Chunk];
         int kept = 0;
         long position = 0;
-        try
+        using var stream = Guard(() => Open());
+        Guard(() => stream.Position = Offset);
+        while (true)
         {
-            using var stream = Open();
-            stream.Position = Offset;
-            while (true)
-            {
-                int read = stream.Read(buffer, kept, (int)Math.Min(buffer.Length - kept, Length - position - kept));
-                int filled = kept + read;
-                bool last = read == 0;
-                int whole = last ? filled : filled - Unfinished(buffer.AsSpan(0, filled));
-                var part = buffer.AsSpan(0, whole);
-                CheckText(part, Offset + position);
-                if (whole > 0) visit(part);
-                position += whole;
-                kept = filled - whole;
-                buffer.AsSpan(whole, kept).CopyTo(buffer);
-                if (last) break;
-            }
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputError($"{Name}: the file cannot be read ({error.Message})", error);
+            int want = (int)Math.Min(buffer.Length - kept, Length - position - kept), start = kept;
+            int read = Guard(() => stream.Read(buffer, start, want));
+            int filled = kept + read;
+            bool last = read == 0;
+            int whole = last ? filled : filled - Unfinished(buffer.AsSpan(0, filled));
+            var part = buffer.AsSpan(0, whole);
+            CheckText(part, Offset + position);
+            if (whole > 0) visit(part);
+            position += whole;
+            kept = filled - whole;
+            buffer.AsSpan(whole, kept).CopyTo(buffer);
+            if (last) break;
         }
         if (position != Length) throw new InputError($"{Name}: the file became shorter while it was read; try again");
     }
 
     internal delegate void SpanAction(ReadOnlySpan<byte> bytes);
+
+    // Only reading is guarded, not the visitor: its errors are not this file's.
+    private T Guard<T>(Func<T> read)
+    {
+        try { return read(); }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputError($"{Name}: the file cannot be read ({error.Message})", error);
+        }
+    }
 
     private static FileStream OpenFile(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1);
 

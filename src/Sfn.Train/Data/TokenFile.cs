@@ -9,7 +9,7 @@ namespace Sfn.Train;
 /// A sequence of tokens in a memory-mapped file: one byte each for vocabularies up to 256, otherwise two (little-endian). Safe to read from several threads.
 /// </summary>
 /// <remarks>
-/// Layout: "SFNTOK01", vocabulary (int32), bytes per token (int32), count (int64), 8 zero bytes, the tokens, SHA-256 of everything before it.
+/// Layout: "SFNTOK01", vocabulary (int32), bytes per token (int32), count (int64), 8 zero bytes, the tokens, SHA-256 of tokens and header (in this order).
 /// Opening checks the hash and every token, so reading needs no further check than the position.
 /// </remarks>
 public sealed unsafe class TokenFile : IDisposable
@@ -63,7 +63,7 @@ public sealed unsafe class TokenFile : IDisposable
             long count = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
             if (size is not (1 or 2) || vocabulary < 1 || count < 0 || count > length || HeaderBytes + count * size + HashBytes != length)
                 throw Damaged(path, $"{count} tokens of {size} bytes do not fit a file of {length} bytes");
-            if (!Hash(bytes, length - HashBytes).AsSpan().SequenceEqual(new ReadOnlySpan<byte>(bytes + length - HashBytes, HashBytes)))
+            if (!Hash(bytes + HeaderBytes, count * size, header).AsSpan().SequenceEqual(new ReadOnlySpan<byte>(bytes + length - HashBytes, HashBytes)))
                 throw Damaged(path, "its checksum does not agree");
             var file = new TokenFile(path, map, view, bytes + HeaderBytes, count, size, vocabulary);
             file.CheckRange(vocabularySize);
@@ -135,70 +135,13 @@ public sealed unsafe class TokenFile : IDisposable
         }
     }
 
-    private static byte[] Hash(byte* bytes, long length)
+    private static byte[] Hash(byte* tokens, long length, ReadOnlySpan<byte> header)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        for (long at = 0; at < length; at += 1 << 24) hash.AppendData(new ReadOnlySpan<byte>(bytes + at, (int)Math.Min(1 << 24, length - at)));
+        for (long at = 0; at < length; at += 1 << 24) hash.AppendData(new ReadOnlySpan<byte>(tokens + at, (int)Math.Min(1 << 24, length - at)));
+        hash.AppendData(header);
         return hash.GetHashAndReset();
     }
 
     private static InputError Damaged(string path, string what) => new($"{path}: the token file is damaged ({what}); delete it, it is made again from the data");
-}
-
-/// <summary>Writes a <see cref="TokenFile"/> token by token to a seekable stream.</summary>
-public sealed class TokenFileWriter
-{
-    private readonly Stream _stream;
-    private readonly int _vocabulary, _size;
-    private readonly byte[] _buffer = new byte[1 << 16];
-    private int _used;
-
-    /// <summary>Starts a file.</summary>
-    /// <param name="stream">Seekable, empty, readable.</param>
-    /// <param name="vocabularySize">1 to 65,536.</param>
-    public TokenFileWriter(Stream stream, int vocabularySize)
-    {
-        ArgumentNullException.ThrowIfNull(stream);
-        ArgumentOutOfRangeException.ThrowIfLessThan(vocabularySize, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(vocabularySize, 65_536);
-        (_stream, _vocabulary, _size) = (stream, vocabularySize, vocabularySize <= 256 ? 1 : 2);
-        _stream.Write(new byte[TokenFile.HeaderBytes]);
-    }
-
-    /// <summary>Tokens written so far.</summary>
-    public long Count { get; private set; }
-
-    /// <summary>Writes one token.</summary>
-    /// <exception cref="InputError">The token lies outside the vocabulary.</exception>
-    public void Write(int token)
-    {
-        if ((uint)token >= (uint)_vocabulary) throw new InputError($"token {token} at position {Count} lies outside the vocabulary of {_vocabulary}");
-        if (_used + 2 > _buffer.Length) Flush();
-        _buffer[_used++] = (byte)token;
-        if (_size == 2) _buffer[_used++] = (byte)(token >> 8);
-        Count++;
-    }
-
-    /// <summary>Writes the header and the checksum; the file is complete then.</summary>
-    public void Complete()
-    {
-        Flush();
-        byte[] header = new byte[TokenFile.HeaderBytes];
-        TokenFile.Magic.CopyTo(header);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), _vocabulary);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12), _size);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(16), Count);
-        _stream.Position = 0;
-        _stream.Write(header);
-        _stream.Position = 0;
-        byte[] hash = SHA256.HashData(_stream);
-        _stream.Position = _stream.Length;
-        _stream.Write(hash);
-    }
-
-    private void Flush()
-    {
-        _stream.Write(_buffer.AsSpan(0, _used));
-        _used = 0;
-    }
 }

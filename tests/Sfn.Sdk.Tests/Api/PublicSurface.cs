@@ -8,7 +8,8 @@ namespace Sfn.Sdk.Tests.Api;
 /// <remarks>Left out: what the compiler adds to records, overrides (they offer nothing new), and nullable annotations of references.</remarks>
 internal static class PublicSurface
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     public static IReadOnlyList<string> Of(Assembly assembly)
     {

@@ -43,7 +43,8 @@ public class ArchitectureTests
     {
         Expect(s_all.Where(file => !file.Path.StartsWith("src/Sfn.Ilgpu/", StringComparison.Ordinal)).SelectMany(file => Rules.Names(file, "ILGPU")));
         Expect(Repository.Files(".", "*.csproj").Where(project => project != "src/Sfn.Ilgpu/Sfn.Ilgpu.csproj").SelectMany(project =>
-            Included(project, "PackageReference").Where(package => package.StartsWith("ILGPU", StringComparison.Ordinal)).Select(package => $"{project} uses {package}")));
+            Included(project, "PackageReference").Where(package => package.StartsWith("ILGPU", StringComparison.Ordinal))
+                .Select(package => $"{project} uses {package}")));
     }
 
     [Fact]

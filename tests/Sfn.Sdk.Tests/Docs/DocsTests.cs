@@ -29,6 +29,7 @@ public partial class DocsTests
         int optedOut = fences.Count(fence => fence.Groups["rest"].Value.Trim().Length > 0);
         int executed = results.Count(result => result.Executed);
         Assert.True(fences.Count == results.Count && executed == fences.Count - optedOut,
-            $"{document} has {fences.Count} lines that open a csharp block, {optedOut} of them opted out of running, but {results.Count} were found and {executed} run.");
+            $"{document} has {fences.Count} lines that open a csharp block, {optedOut} of them opted out of running, "
+            + $"but {results.Count} were found and {executed} run.");
     }
 }

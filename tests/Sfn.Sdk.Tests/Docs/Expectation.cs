@@ -29,7 +29,8 @@ internal static class Expectation
         var actual = Lines(output);
         if (Matches(expected, 0, actual, 0)) return null;
         if (expected.Count == 0)
-            return $"prints {actual.Count} line(s) but does not say which; put a comment behind each Console.WriteLine or a ```text block below:\n{Indented(actual)}";
+            return $"prints {actual.Count} line(s) but does not say which; put a comment behind each Console.WriteLine or a ```text block below:\n"
+                + Indented(actual);
         return $"prints something else.\nexpected:\n{Indented(expected)}\nprinted:\n{Indented(actual)}";
     }
 

@@ -52,14 +52,49 @@ public sealed unsafe class AttentionKernelTests
             {
                 var p = new AttentionProblem
                 {
-                    Batch = Batch, Tq = Tq, Tk = Tk, Heads = Heads, KvHeads = KvHeads, HeadDim = D,
-                    Q = q, K = k + KOffset, V = v + VOffset, O = o, Lse = lse, Scale = Scale, Causal = Causal, KeyMask = mask, KeyMaskBatch = Tk,
-                    QBatch = Tq * _qToken, QToken = _qToken, QHead = D, KBatch = Tk * _kToken, KToken = _kToken, KHead = D,
-                    VBatch = Tk * _kToken, VToken = _kToken, VHead = D, OBatch = (long)Tq * Heads * D, OToken = Heads * D, OHead = D,
-                    DO = go, DOBatch = (long)Tq * Heads * D, DOToken = Heads * D, DOHead = D,
-                    DQ = gq, DQBatch = Tq * _qToken, DQToken = _qToken, DQHead = D,
-                    DK = gk + KOffset, DKBatch = Tk * _kToken, DKToken = _kToken, DKHead = D,
-                    DV = gv + VOffset, DVBatch = Tk * _kToken, DVToken = _kToken, DVHead = D,
+                    Batch = Batch,
+                    Tq = Tq,
+                    Tk = Tk,
+                    Heads = Heads,
+                    KvHeads = KvHeads,
+                    HeadDim = D,
+                    Q = q,
+                    K = k + KOffset,
+                    V = v + VOffset,
+                    O = o,
+                    Lse = lse,
+                    Scale = Scale,
+                    Causal = Causal,
+                    KeyMask = mask,
+                    KeyMaskBatch = Tk,
+                    QBatch = Tq * _qToken,
+                    QToken = _qToken,
+                    QHead = D,
+                    KBatch = Tk * _kToken,
+                    KToken = _kToken,
+                    KHead = D,
+                    VBatch = Tk * _kToken,
+                    VToken = _kToken,
+                    VHead = D,
+                    OBatch = (long)Tq * Heads * D,
+                    OToken = Heads * D,
+                    OHead = D,
+                    DO = go,
+                    DOBatch = (long)Tq * Heads * D,
+                    DOToken = Heads * D,
+                    DOHead = D,
+                    DQ = gq,
+                    DQBatch = Tq * _qToken,
+                    DQToken = _qToken,
+                    DQHead = D,
+                    DK = gk + KOffset,
+                    DKBatch = Tk * _kToken,
+                    DKToken = _kToken,
+                    DKHead = D,
+                    DV = gv + VOffset,
+                    DVBatch = Tk * _kToken,
+                    DVToken = _kToken,
+                    DVHead = D,
                 };
                 FlashAttention.Forward(p);
                 if (backward) FlashAttention.Backward(p);
@@ -153,7 +188,8 @@ public sealed unsafe class AttentionKernelTests
     {
         foreach (bool causal in new[] { true, false })
             foreach (bool packed in new[] { false, true })
-                new Case { Batch = batch, Tq = tokens, Tk = tokens, Heads = heads, KvHeads = kvHeads, D = d, Causal = causal, Packed = packed }.Fill(tokens + d).Check();
+                new Case { Batch = batch, Tq = tokens, Tk = tokens, Heads = heads, KvHeads = kvHeads, D = d, Causal = causal, Packed = packed }
+                    .Fill(tokens + d).Check();
     }
 
     [Theory]

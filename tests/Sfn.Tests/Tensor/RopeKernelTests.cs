@@ -32,15 +32,12 @@ public sealed unsafe class RopeKernelTests
             fixed (int* at = starts)
             {
                 // Into [batch, head, token, d] and back into the packed layout.
-                if (perBatch)
-                    RopeWalker.Run(px, (long)tokens * token, token, d, py, (long)heads * tokens * d, d, (long)tokens * d, batch, tokens, heads, d, at, pc, ps, false);
-                else
-                    RopeWalker.Run(px, (long)tokens * token, token, d, py, (long)heads * tokens * d, d, (long)tokens * d, batch, tokens, heads, d, Start, pc, ps, false);
+                long xb = (long)tokens * token, yb = (long)heads * tokens * d, yh = (long)tokens * d;
+                if (perBatch) RopeWalker.Run(px, xb, token, d, py, yb, d, yh, batch, tokens, heads, d, at, pc, ps, false);
+                else RopeWalker.Run(px, xb, token, d, py, yb, d, yh, batch, tokens, heads, d, Start, pc, ps, false);
                 Compare(perBatch);
-                if (perBatch)
-                    RopeWalker.Run(py, (long)heads * tokens * d, d, (long)tokens * d, pb, (long)tokens * token, token, d, batch, tokens, heads, d, at, pc, ps, true);
-                else
-                    RopeWalker.Run(py, (long)heads * tokens * d, d, (long)tokens * d, pb, (long)tokens * token, token, d, batch, tokens, heads, d, Start, pc, ps, true);
+                if (perBatch) RopeWalker.Run(py, yb, d, yh, pb, xb, token, d, batch, tokens, heads, d, at, pc, ps, true);
+                else RopeWalker.Run(py, yb, d, yh, pb, xb, token, d, batch, tokens, heads, d, Start, pc, ps, true);
             }
             for (int i = 0; i < x.Length; i++) Assert.Equal(i % token < heads * d ? x[i] : 0f, back[i], 1e-6f);
         }

@@ -10,7 +10,7 @@ public class BatchSamplerTests
         string path = folder["t" + count];
         using (var stream = File.Create(path))
         {
-            var writer = new TokenFileWriter(stream, 65_536);
+            using var writer = new TokenFileWriter(stream, 65_536);
             for (int i = 0; i < count; i++) writer.Write(i);
             writer.Complete();
         }

@@ -112,7 +112,7 @@ public class CorpusTests
         {
             using (var stream = File.Create(folder["t"]))
             {
-                var writer = new TokenFileWriter(stream, vocabulary);
+                using var writer = new TokenFileWriter(stream, vocabulary);
                 for (int i = 0; i < 5000; i++) writer.Write(i == 4321 ? 199 : i % 100);
                 Assert.Throws<InputError>(() => writer.Write(vocabulary));
                 writer.Complete();

@@ -30,7 +30,8 @@ namespace Sfn.Ops
             var z = Tensor.Empty(input.Shape.With(input.Rank - 1, inner), input.DType, input.Device);
             First(RowOps.Matrix(input), w1.View, z, w2.Shape[0]);
             var y = Tensor.Empty(input.Shape.With(input.Rank - 1, w2.Shape[0] * w2.Shape[1]), input.DType, input.Device);
-            y.Backend.MatMul(Blocks.Of(z, w2.Shape[0]), w2.View.Transpose(1, 2), Blocks.Interleaved(y, w2.Shape[0]), default);
+            View? bias = x.D is null ? null : Bias(x.D, w2);
+            y.Backend.MatMul(Blocks.Of(z, w2.Shape[0]), w2.View.Transpose(1, 2), Blocks.Interleaved(y, w2.Shape[0]), new MatMulSpec { Bias = bias });
             extras.A = z;
             return y;
         }
@@ -46,6 +47,7 @@ namespace Sfn.Ops
                 var dw2 = into.Target(2, out bool accumulate);
                 dw2.Backend.MatMul(g.Transpose(1, 2), Blocks.Of(z, l), dw2.View, new MatMulSpec { Accumulate = accumulate });
             }
+            if (into.Needs(3)) into.Add(3, dy);
             if (!into.Needs(0) && !into.Needs(1)) return;
             // dh[ρ·l + λ] = dz[λ, ρ]: the product writes interleaved columns, so dh comes out in h's own order.
             var dh = z.EmptyLike();
@@ -87,6 +89,15 @@ namespace Sfn.Ops
             backend.Copy(source.Transpose(1, 2), target);
         }
 
+        // Output channel σ·l + λ belongs to block λ.
+        private static View Bias(Tensor bias, Tensor w2)
+        {
+            int l = w2.Shape[0], s = w2.Shape[1];
+            if (bias.Rank != 1 || bias.Shape[0] != l * s) throw new ShapeMismatch($"shuffle_linear: bias {bias.Shape} must be [{l * s}].");
+            bias.Dense().View.TryReshape([s, l], out var split);
+            return split.Transpose(0, 1).Insert(1);
+        }
+
         private static View Split(in View x, int k)
         {
             x.TryReshape([x.Shape[0], k, x.Shape[1] / k], out var split);
@@ -99,7 +110,7 @@ namespace Sfn
 {
     public sealed partial class Tensor
     {
-        /// <summary>BlockShuffle's map. This [.., k·p], w1 [k, q, p], w2 [l, s, r] with k·q = l·r → [.., l·s].</summary>
-        public Tensor ShuffleLinear(Tensor w1, Tensor w2) => Op.Run(new ShuffleLinear(), this, w1, w2);
+        /// <summary>BlockShuffle's map. This [.., k·p], w1 [k, q, p], w2 [l, s, r] with k·q = l·r, bias [l·s] → [.., l·s].</summary>
+        public Tensor ShuffleLinear(Tensor w1, Tensor w2, Tensor? bias = null) => Op.Run(new ShuffleLinear(), this, w1, w2, bias);
     }
 }

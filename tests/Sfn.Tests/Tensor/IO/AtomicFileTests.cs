@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Sfn.IO;
 
 namespace Sfn.Tests.IO;
@@ -27,7 +26,7 @@ public class AtomicFileTests
             stream.Flush();
             throw new IOException("No space left on device", code);
         }));
-        Assert.Contains("the disk is full (stopped after 1,000 bytes)", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the disk is full (at 1,000 bytes)", error.Message, StringComparison.Ordinal);
         Assert.Equal("old", File.ReadAllText(folder["a"]));
         Assert.Single(Directory.GetFileSystemEntries(folder.Path));
     }
@@ -51,6 +50,5 @@ public class AtomicFileTests
         File.WriteAllText(folder["a.notes.tmp"], "someone else's");
         AtomicFile.WriteAllText(folder["a"], "new");
         Assert.Equal(["a", $"a.{Environment.ProcessId}-999999.tmp", "a.notes.tmp"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Debug.Assert(File.Exists(folder["a"]));
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sfn.Backends.Cpu;
 
@@ -61,18 +62,30 @@ internal static unsafe class AttentionBlocks
         {
             int live = Math.Min(width, queries - q);
             if (live < width) Unsafe.InitBlock(panels, 0, (uint)(width * headDim * sizeof(float)));
-            Transpose.Run(from + q * token, token, live, headDim, panels, width, factor, null);
+            Transpose.ToPanel(from + q * token, token, live, headDim, panels, width, factor);
         }
     }
 
-    /// <summary>Copies rows to a contiguous [rows, width], zero beyond <paramref name="columns"/>.</summary>
-    /// <remarks>Token strides are often multiples of 1 KiB, where a block's rows would fight for a few cache sets.</remarks>
-    public static void Pack(float* from, long fromRow, int rows, int columns, float* to, int width)
+    /// <summary>Asks for rows ahead of their use: a block's rows lie far apart, where the hardware's own prefetcher does not follow.</summary>
+    public static void Prefetch(float* from, long fromRow, int rows, int columns)
     {
-        for (int r = 0; r < rows; r++, from += fromRow, to += width)
+        if (!Sse.IsSupported) return;
+        for (; rows > 0; rows--, from += fromRow)
+            for (int c = 0; c < columns; c += 16) Sse.Prefetch1(from + c);
+    }
+
+    /// <summary>Copies rows, times factor, and fills each with zeros up to <paramref name="width"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Copy<S, V>(float* from, long fromRow, float* to, long toRow, int rows, int columns, float factor, int width)
+        where S : struct, ISimd<V> where V : struct
+    {
+        V scale = S.Splat(factor);
+        for (int r = 0; r < rows; r++, from += fromRow, to += toRow)
         {
-            Unsafe.CopyBlockUnaligned(to, from, (uint)(columns * sizeof(float)));
-            if (width > columns) Unsafe.InitBlockUnaligned(to + columns, 0, (uint)((width - columns) * sizeof(float)));
+            int c = 0;
+            for (; c + S.Width <= columns; c += S.Width) S.Store(to + c, S.Mul(S.Load(from + c), scale));
+            for (; c < columns; c++) to[c] = from[c] * factor;
+            for (; c < width; c++) to[c] = 0;
         }
     }
 }

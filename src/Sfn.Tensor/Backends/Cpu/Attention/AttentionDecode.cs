@@ -22,7 +22,7 @@ internal static unsafe class AttentionDecode
         }
         Unsafe.InitBlockUnaligned(o, 0, (uint)(heads * d * sizeof(float)));
 
-        p.KeyRange(batch, out int keyFirst, out int keyLast);
+        p.KeyRange(batch, 1, out int keyFirst, out int keyLast, out _);
         float* k = p.K + batch * p.KBatch + kvHead * p.KHead;
         float* v = p.V + batch * p.VBatch + kvHead * p.VHead;
         for (int key = keyFirst; key < keyLast; key += Block)
@@ -104,7 +104,8 @@ internal static unsafe class AttentionDecode
 
     /// <summary>o = o·rescale + Σ weights[r] · v[r].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate<S, V>(float* weights, float* v, long row, int rows, int d, float* o, float rescale) where S : struct, ISimd<V> where V : struct
+    private static void Accumulate<S, V>(float* weights, float* v, long row, int rows, int d, float* o, float rescale)
+        where S : struct, ISimd<V> where V : struct
     {
         int c = 0;
         V scale = S.Splat(rescale);

@@ -10,47 +10,61 @@ internal static unsafe class AttentionForward
     {
         const int Block = AttentionBlocks.Queries;
         int d = p.HeadDim, panel = 2 * S.Width, queries = Math.Min(Block, p.Tq - query), kvHead = head / (p.Heads / p.KvHeads);
-        float* q = CpuScratch.Rent(ScratchUse.Attention, 3L * Block * d + (long)AttentionBlocks.Keys * panel + 3 * Block);
-        float* o = q + (nint)Block * d, values = o + (nint)Block * d, scores = values + (nint)AttentionBlocks.Keys * d;
-        float* top = scores + AttentionBlocks.Keys * panel, sum = top + Block, alpha = sum + Block;
+        float* q = CpuScratch.Rent(ScratchUse.Attention, 2L * Block * d + (long)AttentionBlocks.Keys * panel + 4 * Block);
+        float* o = q + (nint)Block * d, scores = o + (nint)Block * d;
+        float* top = scores + AttentionBlocks.Keys * panel, sum = top + Block, alpha = sum + Block, ones = alpha + Block;
 
-        AttentionBlocks.ToPanels<S, V>(p.Q + batch * p.QBatch + query * p.QToken + head * p.QHead, p.QToken, queries, d, q, p.Scale);
+        float* from = p.Q + batch * p.QBatch + query * p.QToken + head * p.QHead;
+        AttentionBlocks.Prefetch(from, p.QToken, queries, d);
+        AttentionBlocks.ToPanels<S, V>(from, p.QToken, queries, d, q, p.Scale);
         Unsafe.InitBlock(o, 0, (uint)(Block * d * sizeof(float)));
         for (int i = 0; i < Block; i++)
         {
             top[i] = float.NegativeInfinity;
             sum[i] = 0;
+            ones[i] = 1;
         }
 
         float* k = p.K + batch * p.KBatch + kvHead * p.KHead;
         float* v = p.V + batch * p.VBatch + kvHead * p.VHead;
-        p.KeyRange(batch, out int keyFirst, out int keyLast);
-        for (int key = keyFirst; key < keyLast; key += AttentionBlocks.Keys)
+        float* output = p.O + batch * p.OBatch + query * p.OToken + head * p.OHead;
+        AttentionBlocks.Prefetch(output, p.OToken, queries, d);
+        p.KeyRange(batch, query + queries, out int keyFirst, out int keyLast, out int seen);
+        for (int key = keyFirst; key < seen; key += AttentionBlocks.Keys)
         {
             int keyEnd = Math.Min(key + AttentionBlocks.Keys, keyLast);
-            int most = AttentionBlocks.Visible(p, query + queries, key, keyEnd);
-            if (most == 0) break;
-            AttentionBlocks.Pack(v + key * p.VToken, p.VToken, most, d, values, d);
+            float* kBlock = k + key * p.KToken, vBlock = v + key * p.VToken;
+            int next = Math.Min(AttentionBlocks.Keys, seen - keyEnd);
+            AttentionBlocks.Prefetch(kBlock + AttentionBlocks.Keys * p.KToken, p.KToken, next, d);
+            AttentionBlocks.Prefetch(vBlock + AttentionBlocks.Keys * p.VToken, p.VToken, next, d);
             for (int i = 0; i < queries; i += panel)
             {
                 int live = Math.Min(panel, queries - i), vectors = live > S.Width ? 2 : 1;
                 int rows = AttentionBlocks.Visible(p, query + i + live, key, keyEnd);
                 if (rows == 0) continue;
-                AttentionMultiply.Run<S, V>(rows, vectors, d, k + key * p.KToken, p.KToken, 1, q + (nint)i * d, panel, scores, panel, null);
+                // Across the diagonal the first vector of queries sees fewer keys; the rest is done for the second vector alone.
+                int both = vectors == 2 ? AttentionBlocks.Visible(p, query + i + S.Width, key, keyEnd) : rows;
+                float* qPanel = q + (nint)i * d, oPanel = o + (nint)i * d, lowScores = scores + both * panel + S.Width;
+                AttentionMultiply.Run<S, V>(both, vectors, d, kBlock, p.KToken, 1, qPanel, panel, scores, panel, null);
+                AttentionMultiply.Run<S, V>(rows - both, 1, d, kBlock + both * p.KToken, p.KToken, 1, qPanel + S.Width, panel, lowScores, panel, null);
                 AttentionBlocks.Mask<S, V>(p, batch, scores, panel, vectors, key, rows, query + i);
-                for (int n = 0; n < vectors; n++)
-                    Softmax<S, V>(scores + n * S.Width, panel, rows, top + i + n * S.Width, sum + i + n * S.Width, alpha + n * S.Width);
-                AttentionMultiply.Run<S, V>(d, vectors, rows, values, 1, d, scores, panel, o + (nint)i * d, panel, alpha);
+                if (both > 0) Softmax<S, V>(scores, panel, both, top + i, sum + i, alpha);
+                if (vectors == 2) Softmax<S, V>(scores + S.Width, panel, rows, top + i + S.Width, sum + i + S.Width, alpha + S.Width);
+                if (both > 0) AttentionMultiply.Run<S, V>(d, vectors, both, vBlock, 1, p.VToken, scores, panel, oPanel, panel, alpha);
+                if (rows > both)
+                {
+                    AttentionMultiply.Run<S, V>(
+                        d, 1, rows - both, vBlock + both * p.VToken, 1, p.VToken, lowScores, panel, oPanel + S.Width, panel, both > 0 ? ones : alpha + S.Width);
+                }
             }
         }
 
-        float* output = p.O + batch * p.OBatch + query * p.OToken + head * p.OHead;
         float* lse = p.Lse == null ? null : p.Lse + ((long)batch * p.Heads + head) * p.Tq + query;
         Finish<S, V>(top, sum, alpha);
         for (int i = 0; i < queries; i += panel)
         {
             // alpha holds 1 / sum, top the log-sum-exp.
-            Transpose.Run(o + (nint)i * d, panel, d, Math.Min(panel, queries - i), output + i * p.OToken, p.OToken, 1f, alpha + i);
+            Transpose.ToRows(o + (nint)i * d, panel, output + i * p.OToken, p.OToken, Math.Min(panel, queries - i), d, alpha + i);
         }
         if (lse != null) new ReadOnlySpan<float>(top, queries).CopyTo(new Span<float>(lse, queries));
     }

@@ -14,7 +14,7 @@ internal unsafe struct AttentionProblem
     public int Batch, Tq, Tk, Heads, KvHeads, HeadDim;
     public float* Q, K, V, O;
 
-    /// <summary>[Batch, Heads, Tq], contiguous: log Σ exp of the scaled scores. Written by the forward pass (may be null), read by the backward pass.</summary>
+    /// <summary>[Batch, Heads, Tq]: log Σ exp of the scaled scores. Written by the forward pass unless null, read by the backward pass.</summary>
     public float* Lse;
     public long QBatch, QToken, QHead;
     public long KBatch, KToken, KHead;
@@ -34,16 +34,18 @@ internal unsafe struct AttentionProblem
     public long DKBatch, DKToken, DKHead;
     public long DVBatch, DVToken, DVHead;
 
-    /// <summary>The keys of one batch element that are not padding, as a range: what lies outside it is skipped unread.</summary>
-    public readonly void KeyRange(int batch, out int first, out int end)
+    /// <summary>The range of keys that are not padding, and the end of what the queries before <paramref name="queryEnd"/> see of it.</summary>
+    public readonly void KeyRange(int batch, int queryEnd, out int first, out int end, out int seen)
     {
         first = 0;
         end = Tk;
-        if (KeyMask == null) return;
-        var mask = new ReadOnlySpan<byte>(KeyMask + batch * KeyMaskBatch, Tk);
-        first = mask.IndexOfAnyExcept((byte)0);
-        end = mask.LastIndexOfAnyExcept((byte)0) + 1;
-        if (first < 0) first = end = 0;
+        if (KeyMask != null)
+        {
+            var mask = new ReadOnlySpan<byte>(KeyMask + batch * KeyMaskBatch, Tk);
+            first = Math.Max(0, mask.IndexOfAnyExcept((byte)0));
+            end = mask.LastIndexOfAnyExcept((byte)0) + 1;
+        }
+        seen = Causal ? Math.Min(end, queryEnd + Tk - Tq) : end;
     }
 
     /// <summary>Throws if the sizes contradict each other.</summary>

@@ -8,33 +8,53 @@ namespace Sfn.Backends.Cpu;
 /// <summary>Small strided transposes, which turn the rows of a query block into the lanes of a vector and back.</summary>
 internal static unsafe class Transpose
 {
-    /// <summary>to[c, r] = from[r, c] · factor · perColumn[c] (perColumn may be null). Strides are in floats.</summary>
-    public static void Run(float* from, long fromRow, int rows, int columns, float* to, long toRow, float factor, float* perColumn)
+    /// <summary>panel[c, r] = rows[r, c] · factor, with a panel row of <paramref name="panelRow"/> floats. Strides are in floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ToPanel(float* rows, long row, int count, int columns, float* panel, long panelRow, float factor)
+    {
+        // The outer loop walks the far side, whose rows come from and go to memory; the panel is in the first-level cache.
+        var scale = Vector128.Create(factor);
+        int r = 0;
+        for (; r + 4 <= count; r += 4)
+        {
+            float* from = rows + r * row;
+            int c = 0;
+            for (; c + 4 <= columns; c += 4) Block(from + c, row, panel + c * panelRow + r, panelRow, scale);
+            for (; c < columns; c++)
+                for (int i = 0; i < 4; i++) panel[c * panelRow + r + i] = from[i * row + c] * factor;
+        }
+        for (; r < count; r++)
+            for (int c = 0; c < columns; c++) panel[c * panelRow + r] = rows[r * row + c] * factor;
+    }
+
+    /// <summary>rows[r, c] = panel[c, r] · factors[r].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ToRows(float* panel, long panelRow, float* rows, long row, int count, int columns, float* factors)
     {
         int r = 0;
-        for (; r + 4 <= rows; r += 4)
+        for (; r + 4 <= count; r += 4)
         {
-            float* f = from + r * fromRow;
-            float* t = to + r;
+            float* to = rows + r * row;
+            var scale = Vector128.Load(factors + r);
             int c = 0;
-            for (; c + 4 <= columns; c += 4)
-            {
-                var scale = Vector128.Create(factor);
-                if (perColumn != null) scale *= Vector128.Load(perColumn + c);
-                var x0 = Vector128.Load(f + c) * scale;
-                var x1 = Vector128.Load(f + fromRow + c) * scale;
-                var x2 = Vector128.Load(f + 2 * fromRow + c) * scale;
-                var x3 = Vector128.Load(f + 3 * fromRow + c) * scale;
-                Square4(ref x0, ref x1, ref x2, ref x3);
-                float* d = t + c * toRow;
-                x0.Store(d);
-                x1.Store(d + toRow);
-                x2.Store(d + 2 * toRow);
-                x3.Store(d + 3 * toRow);
-            }
-            Scalar(f, fromRow, 4, c, columns, t, toRow, factor, perColumn);
+            for (; c + 4 <= columns; c += 4) Block(panel + c * panelRow + r, panelRow, to + c, row, scale);
+            for (; c < columns; c++)
+                for (int i = 0; i < 4; i++) to[i * row + c] = panel[c * panelRow + r + i] * factors[r + i];
         }
-        Scalar(from + r * fromRow, fromRow, rows - r, 0, columns, to + r, toRow, factor, perColumn);
+        for (; r < count; r++)
+            for (int c = 0; c < columns; c++) rows[r * row + c] = panel[c * panelRow + r] * factors[r];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block(float* from, long fromRow, float* to, long toRow, Vector128<float> scale)
+    {
+        var (a, b, c, d) = Square4(
+            Vector128.Load(from) * scale, Vector128.Load(from + fromRow) * scale,
+            Vector128.Load(from + 2 * fromRow) * scale, Vector128.Load(from + 3 * fromRow) * scale);
+        a.Store(to);
+        b.Store(to + toRow);
+        c.Store(to + 2 * toRow);
+        d.Store(to + 3 * toRow);
     }
 
     private static void Scalar(float* from, long fromRow, int rows, int column, int columns, float* to, long toRow, float factor, float* perColumn)
@@ -46,40 +66,23 @@ internal static unsafe class Transpose
         }
     }
 
-    /// <summary>Transposes the 4 × 4 matrix whose rows are the arguments.</summary>
+    /// <summary>Transposes the 4 × 4 matrix whose rows are the arguments. By value: references would keep the vectors in memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Square4(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
+    public static (Vector128<float> A, Vector128<float> B, Vector128<float> C, Vector128<float> D) Square4(
+        Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
     {
-        Vector128<float> ac, bd, ac2, bd2;
         if (Sse.IsSupported)
         {
-            ac = Sse.UnpackLow(a, c);
-            bd = Sse.UnpackLow(b, d);
-            ac2 = Sse.UnpackHigh(a, c);
-            bd2 = Sse.UnpackHigh(b, d);
-            a = Sse.UnpackLow(ac, bd);
-            b = Sse.UnpackHigh(ac, bd);
-            c = Sse.UnpackLow(ac2, bd2);
-            d = Sse.UnpackHigh(ac2, bd2);
+            Vector128<float> ac = Sse.UnpackLow(a, c), bd = Sse.UnpackLow(b, d), ac2 = Sse.UnpackHigh(a, c), bd2 = Sse.UnpackHigh(b, d);
+            return (Sse.UnpackLow(ac, bd), Sse.UnpackHigh(ac, bd), Sse.UnpackLow(ac2, bd2), Sse.UnpackHigh(ac2, bd2));
         }
-        else if (AdvSimd.Arm64.IsSupported)
+        if (AdvSimd.Arm64.IsSupported)
         {
-            ac = AdvSimd.Arm64.ZipLow(a, c);
-            bd = AdvSimd.Arm64.ZipLow(b, d);
-            ac2 = AdvSimd.Arm64.ZipHigh(a, c);
-            bd2 = AdvSimd.Arm64.ZipHigh(b, d);
-            a = AdvSimd.Arm64.ZipLow(ac, bd);
-            b = AdvSimd.Arm64.ZipHigh(ac, bd);
-            c = AdvSimd.Arm64.ZipLow(ac2, bd2);
-            d = AdvSimd.Arm64.ZipHigh(ac2, bd2);
+            Vector128<float> ac = AdvSimd.Arm64.ZipLow(a, c), bd = AdvSimd.Arm64.ZipLow(b, d);
+            Vector128<float> ac2 = AdvSimd.Arm64.ZipHigh(a, c), bd2 = AdvSimd.Arm64.ZipHigh(b, d);
+            return (AdvSimd.Arm64.ZipLow(ac, bd), AdvSimd.Arm64.ZipHigh(ac, bd), AdvSimd.Arm64.ZipLow(ac2, bd2), AdvSimd.Arm64.ZipHigh(ac2, bd2));
         }
-        else
-        {
-            ac = Vector128.Create(a[0], b[0], c[0], d[0]);
-            bd = Vector128.Create(a[1], b[1], c[1], d[1]);
-            ac2 = Vector128.Create(a[2], b[2], c[2], d[2]);
-            bd2 = Vector128.Create(a[3], b[3], c[3], d[3]);
-            (a, b, c, d) = (ac, bd, ac2, bd2);
-        }
+        return (Vector128.Create(a[0], b[0], c[0], d[0]), Vector128.Create(a[1], b[1], c[1], d[1]),
+            Vector128.Create(a[2], b[2], c[2], d[2]), Vector128.Create(a[3], b[3], c[3], d[3]));
     }
 }

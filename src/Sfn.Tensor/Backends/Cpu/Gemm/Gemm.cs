@@ -9,6 +9,9 @@ internal static class Gemm
     /// <summary>Rows up to which a product with row-major weights (B = W^T) goes through dot products instead of packing.</summary>
     public const int SmallRows = 16;
 
+    /// <summary>The same for K so long that the final sums across a vector do not weigh.</summary>
+    public const int SmallRowsLongK = 64, LongK = 256;
+
     // Below about 2 MFLOP the other threads would wake up too late to help.
     private const long SerialWork = 1 << 20;
 
@@ -35,7 +38,7 @@ internal static class Gemm
         if ((columns || (p.N == 1 && p.M > 1)) && p.Bias == null && p.Residual == null) p = Transpose(p);
 
         if ((long)p.M * p.N * p.K * p.Batch0 * p.Batch1 < SerialWork) serial = true;
-        if (p.M <= SmallRows && p.BRow == 1 && p.ACol == 1) SmallGemm.Execute(p, serial);
+        if (p.M <= (p.K < LongK ? SmallRows : SmallRowsLongK) && p.BRow == 1 && p.ACol == 1) SmallGemm.Execute(p, serial);
         else PackedGemm.Execute(p, serial);
     }
 

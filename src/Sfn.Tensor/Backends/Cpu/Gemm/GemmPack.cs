@@ -8,6 +8,7 @@ namespace Sfn.Backends.Cpu;
 /// <summary>Copies operands into the order in which the micro-kernels read them.</summary>
 internal static unsafe class GemmPack
 {
+    private const int Ahead = 16;   // rows by which strided copies prefetch
     private const MethodImplOptions Hot = MethodImplOptions.AggressiveOptimization;
 
     /// <summary>d[k * width + n] = s[k * row + n * col] for k below kc and n below cols; columns up to width become zero.</summary>
@@ -41,8 +42,13 @@ internal static unsafe class GemmPack
     {
         if (Vector512.IsHardwareAccelerated && cols == 48)
         {
+            // A few floats of many pages: the hardware prefetcher stops at each page, so the lines are asked for here.
             for (; kc > 0; kc--)
             {
+                float* ahead = s + Ahead * row;
+                Sse.Prefetch0(ahead);
+                Sse.Prefetch0(ahead + 16);
+                Sse.Prefetch0(ahead + 32);
                 Vector512.Load(s).Store(d);
                 Vector512.Load(s + 16).Store(d + 16);
                 Vector512.Load(s + 32).Store(d + 32);
@@ -203,34 +209,48 @@ internal static unsafe class GemmPack
     /// <summary>How a packed block of A is read: panel p begins at Start + p * Panel, its rows and columns are Row and Col apart.</summary>
     public readonly record struct ALayout(long Panel, long Row, long Col, long Floats);
 
-    /// <summary>The layout <see cref="A"/> chooses for a block of rows × kc with these strides (column stride not 1).</summary>
-    public static ALayout LayoutOf(int rows, int kc, int mr, long col)
+    /// <summary>
+    /// The layout <see cref="A"/> gives a block of rows × kc with these strides: rows where neighbours along K are close, else
+    /// the panels of a transposed A. An interleaved A of several groups has the stride groups either along K or along M.
+    /// </summary>
+    public static ALayout LayoutOf(int rows, int kc, int mr, long row, long col, int groups)
     {
         // Power-of-two distances between streams would fall into the same cache sets; 16 floats of padding spread them.
-        if (col is 2 or 4 or 8)
+        if (groups > 1 ? col == groups : row != 1 && col is 1 or 2 or 4 or 8)
         {
             long pitch = (kc + 15 & ~15) + 16;
-            return new ALayout(pitch * mr, pitch, 1, pitch * rows);
+            return new ALayout(pitch * mr, pitch, 1, pitch * rows + 16 & ~15L);
         }
         long panel = (long)kc * mr + 16;
-        return new ALayout(panel, 1, mr, panel * ((rows + mr - 1) / mr) + 16);
+        return new ALayout(panel, 1, mr, panel * ((rows + mr - 1) / mr) + 32 & ~15L);
     }
 
-    /// <summary>Packs rows × kc of A (strides row and col) in the layout of <see cref="LayoutOf"/>; tmp holds rows + 16 floats.</summary>
-    public static void A(float* d, in ALayout layout, int mr, float* s, long row, long col, int rows, int kc, float* tmp)
+    /// <summary>
+    /// Packs rows × kc of A (strides row and col) in the layout of <see cref="LayoutOf"/>. With several groups the blocks g of an
+    /// interleaved A (element stride one between them) are packed together, Floats apart. tmp holds (rows + 16) * groups floats.
+    /// </summary>
+    public static void A(float* d, in ALayout layout, int mr, float* s, long row, long col, int rows, int kc, int groups, float* tmp)
     {
         if (layout.Col == 1)
         {
-            // An interleaved A: its rows are de-interleaved and then read in place.
-            for (int r = 0; r < rows; r++) GemmStride.Gather(d + r * layout.Row, s + r * row, kc, col);
+            for (int r = 0; r < rows; r++)
+            {
+                if (groups > 1) GemmStride.Split(d + r * layout.Row, layout.Floats, s + r * row, kc, groups);
+                else if (col == 1) new ReadOnlySpan<float>(s + r * row, kc).CopyTo(new Span<float>(d + r * layout.Row, kc));
+                else GemmStride.Gather(d + r * layout.Row, s + r * row, kc, col);
+            }
         }
         else if (row == 1) Columns(d, layout.Panel, mr, s, col, rows, kc);
-        else if (row is 2 or 4 or 8)
+        else if (groups > 1 || row is 2 or 4 or 8)
         {
+            long pitch = rows + 15 & ~15;
             for (int k = 0; k < kc; k++)
             {
-                GemmStride.Gather(tmp, s + k * col, rows, row);
-                Columns(d + (long)k * mr, layout.Panel, mr, tmp, 0, rows, 1);
+                float* from = s + k * col;
+                if (Sse.IsSupported) for (int i = 0; i < rows * groups; i += 16) Sse.Prefetch0(from + Ahead * col + i);
+                if (groups > 1) GemmStride.Split(tmp, pitch, from, rows, groups);
+                else GemmStride.Gather(tmp, from, rows, row);
+                for (int g = 0; g < groups; g++) Columns(d + g * layout.Floats + (long)k * mr, layout.Panel, mr, tmp + g * pitch, 0, rows, 1);
             }
         }
         else
@@ -252,6 +272,7 @@ internal static unsafe class GemmPack
         {
             float* q = d;
             int r = 0;
+            if (Sse.IsSupported) for (int i = 0; i < rows; i += 16) Sse.Prefetch0(s + Ahead * col + i);
             if (mr == 8)
             {
                 for (; r + 8 <= rows; r += 8)

@@ -157,6 +157,101 @@ internal static unsafe class GemmStride
         return i;
     }
 
+    /// <summary>d[b * pitch + i] = s[i * blocks + b] for i below n: all blocks of an interleaved row in one reading.</summary>
+    public static void Split(float* d, long pitch, float* s, int n, int blocks)
+    {
+        int i = 0;
+        if (Avx512F.IsSupported && blocks is 2 or 4 or 8) i = Split512(d, pitch, s, n, blocks);
+        else if (Sse.IsSupported && blocks is 2 or 4) i = Split128(d, pitch, s, n, blocks);
+        for (; i < n; i++) for (int b = 0; b < blocks; b++) d[b * pitch + i] = s[(long)i * blocks + b];
+    }
+
+    [MethodImpl(Hot)]
+    private static int Split512(float* d, long pitch, float* s, int n, int blocks)
+    {
+        var even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        var odd = even + Vector512<int>.One;
+        int i = 0;
+        for (; i + 16 <= n; i += 16)
+        {
+            var v0 = Vector512.Load(s);
+            var v1 = Vector512.Load(s + 16);
+            if (blocks == 2)
+            {
+                Avx512F.PermuteVar16x32x2(v0, even, v1).Store(d);
+                Avx512F.PermuteVar16x32x2(v0, odd, v1).Store(d + pitch);
+            }
+            else
+            {
+                var v2 = Vector512.Load(s + 32);
+                var v3 = Vector512.Load(s + 48);
+                if (blocks == 4) Split4(d, pitch, v0, v1, v2, v3, even, odd);
+                else
+                {
+                    var v4 = Vector512.Load(s + 64);
+                    var v5 = Vector512.Load(s + 80);
+                    var v6 = Vector512.Load(s + 96);
+                    var v7 = Vector512.Load(s + 112);
+                    Split4(d, 2 * pitch,
+                        Avx512F.PermuteVar16x32x2(v0, even, v1), Avx512F.PermuteVar16x32x2(v2, even, v3),
+                        Avx512F.PermuteVar16x32x2(v4, even, v5), Avx512F.PermuteVar16x32x2(v6, even, v7), even, odd);
+                    Split4(d + pitch, 2 * pitch,
+                        Avx512F.PermuteVar16x32x2(v0, odd, v1), Avx512F.PermuteVar16x32x2(v2, odd, v3),
+                        Avx512F.PermuteVar16x32x2(v4, odd, v5), Avx512F.PermuteVar16x32x2(v6, odd, v7), even, odd);
+                }
+            }
+            s += 16 * blocks;
+            d += 16;
+        }
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Split4(float* d, long pitch, Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3,
+        Vector512<int> even, Vector512<int> odd)
+    {
+        var e0 = Avx512F.PermuteVar16x32x2(v0, even, v1);
+        var e1 = Avx512F.PermuteVar16x32x2(v2, even, v3);
+        var o0 = Avx512F.PermuteVar16x32x2(v0, odd, v1);
+        var o1 = Avx512F.PermuteVar16x32x2(v2, odd, v3);
+        Avx512F.PermuteVar16x32x2(e0, even, e1).Store(d);
+        Avx512F.PermuteVar16x32x2(o0, even, o1).Store(d + pitch);
+        Avx512F.PermuteVar16x32x2(e0, odd, e1).Store(d + 2 * pitch);
+        Avx512F.PermuteVar16x32x2(o0, odd, o1).Store(d + 3 * pitch);
+    }
+
+    [MethodImpl(Hot)]
+    private static int Split128(float* d, long pitch, float* s, int n, int blocks)
+    {
+        int i = 0;
+        for (; i + 4 <= n; i += 4)
+        {
+            var a = Vector128.Load(s);
+            var b = Vector128.Load(s + 4);
+            if (blocks == 2)
+            {
+                Sse.Shuffle(a, b, 0x88).Store(d);
+                Sse.Shuffle(a, b, 0xDD).Store(d + pitch);
+            }
+            else
+            {
+                var c = Vector128.Load(s + 8);
+                var e = Vector128.Load(s + 12);
+                var lo = Sse.UnpackLow(a, b);
+                var hi = Sse.UnpackHigh(a, b);
+                var lo2 = Sse.UnpackLow(c, e);
+                var hi2 = Sse.UnpackHigh(c, e);
+                Sse.MoveLowToHigh(lo, lo2).Store(d);
+                Sse.MoveHighToLow(lo2, lo).Store(d + pitch);
+                Sse.MoveLowToHigh(hi, hi2).Store(d + 2 * pitch);
+                Sse.MoveHighToLow(hi2, hi).Store(d + 3 * pitch);
+            }
+            s += 4 * blocks;
+            d += 4;
+        }
+        return i;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(float* c, Vector512<float> v, bool accumulate)
     {

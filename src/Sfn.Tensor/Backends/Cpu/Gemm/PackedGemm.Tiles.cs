@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, void>;
 
 namespace Sfn.Backends.Cpu;
@@ -8,7 +9,7 @@ internal sealed unsafe partial class PackedGemm
     private struct AView
     {
         public float* Start;
-        public long Panel, Row, Col;
+        public long Panel, Row, Col, Group;
     }
 
     private void Tile(int chunk)
@@ -26,50 +27,58 @@ internal sealed unsafe partial class PackedGemm
         int rows = Math.Min(p.M, i1 * _mr) - i0 * _mr;
         float* scratch = CpuScratch.Rent(ScratchUse.GemmTile, (long)(_groups + 1) * (_mr + 1) * _nr + 64);
         if (_scratch) ScratchTile(a, c, bias, residual, rows, j0, j1, outer, inner, scratch);
-        else DirectTile(a, c, bias, residual, rows, j0, j1, Distinct(outer, inner, 0), outer, inner, scratch);
+        else DirectTile(a, c, bias, residual, rows, j0, j1, outer, inner, scratch);
     }
 
     /// <summary>C with unit columns: the kernels write it in place, K block by K block; the epilogue follows in the last.</summary>
-    private void DirectTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int distinct, int outer, int inner, float* scratch)
+    private void DirectTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int outer, int inner, float* scratch)
     {
         ref readonly var p = ref _p;
-        int mr = _mr, nr = _nr, width = _width;
-        float alpha = p.Alpha;
-        float* source = p.B + outer * p.B0 + inner * p.B1;
-        float* biasTmp = scratch + _mr * nr;
         for (int kb = _k0; kb < _k1; kb++)
         {
             int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
             var view = ViewA(a + k * p.ACol, rows, kc);
-            int accumulate = kb > 0 || p.Accumulate ? 1 : 0;
-            bool finish = kb == _kBlocks - 1 && p.HasEpilogue;
-            for (int j = j0; j < j1; j++)
+            for (int g = 0; g < _groups; g++)
             {
-                int col = _n0 + j * nr, cols = Math.Min(nr, _n0 + _nCols - col), vectors = (cols + width - 1) / width, padded = vectors * width;
-                float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
-                var full = GemmKernels.Tile(mr, vectors);
-                float* cj = c + col;
-                float* bj = finish && bias != null ? BiasOf(bias, p.BiasStride, col, cols, biasTmp) : null;
-                float* ai = view.Start;
-                for (int row = 0; row < rows; row += mr)
+                Stripe(view, c + g * _cGroup, bias == null ? null : bias + g * _biasGroup, residual, rows, j0, j1, kb, kc,
+                    p.B + outer * p.B0 + inner * p.B1 + g * _bGroup, Distinct(outer, inner, g), scratch);
+                view.Start += view.Group;
+            }
+        }
+    }
+
+    /// <summary>All panels of a tile over one K block. A panel of B is used for all rows before the next is touched.</summary>
+    private void Stripe(in AView view, float* c, float* bias, float* residual, int rows, int j0, int j1, int kb, int kc, float* source, int distinct, float* scratch)
+    {
+        ref readonly var p = ref _p;
+        int mr = _mr, nr = _nr, width = _width, accumulate = kb > 0 || p.Accumulate ? 1 : 0;
+        bool finish = kb == _kBlocks - 1 && p.HasEpilogue;
+        float alpha = p.Alpha;
+        for (int j = j0; j < j1; j++)
+        {
+            int col = _n0 + j * nr, cols = Math.Min(nr, _n0 + _nCols - col), vectors = (cols + width - 1) / width, padded = vectors * width;
+            float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
+            var full = GemmKernels.Tile(mr, vectors);
+            float* bj = finish && bias != null ? BiasOf(bias, p.BiasStride, col, cols, scratch + mr * nr) : null;
+            float* ai = view.Start;
+            for (int row = 0; row < rows; row += mr)
+            {
+                int count = Math.Min(mr, rows - row);
+                float* ci = c + col + row * p.CRow;
+                if (cols == padded)
                 {
-                    int count = Math.Min(mr, rows - row);
-                    float* ci = cj + row * p.CRow;
-                    if (cols == padded)
-                    {
-                        if (count == mr) full(kc, ai, view.Row, view.Col, b, step, ci, p.CRow, alpha, accumulate);
-                        else Rest(kc, ai, view, b, step, ci, p.CRow, alpha, accumulate, count, vectors);
-                    }
-                    else
-                    {
-                        if (accumulate != 0) Copy(scratch, padded, ci, p.CRow, count, cols);
-                        Rest(kc, ai, view, b, step, scratch, padded, alpha, accumulate, count, vectors);
-                        Copy(ci, p.CRow, scratch, padded, count, cols);
-                    }
-                    if (finish)
-                        GemmEpilogue.Apply(ci, p.CRow, count, cols, bj, residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
-                    ai += view.Panel;
+                    if (count == mr) full(kc, ai, view.Row, view.Col, b, step, ci, p.CRow, alpha, accumulate);
+                    else Rest(kc, ai, view, b, step, ci, p.CRow, alpha, accumulate, count, vectors);
                 }
+                else
+                {
+                    if (accumulate != 0) Copy(scratch, padded, ci, p.CRow, count, cols);
+                    Rest(kc, ai, view, b, step, scratch, padded, alpha, accumulate, count, vectors);
+                    Copy(ci, p.CRow, scratch, padded, count, cols);
+                }
+                if (finish)
+                    GemmEpilogue.Apply(ci, p.CRow, count, cols, bj, residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
+                ai += view.Panel;
             }
         }
     }
@@ -85,21 +94,20 @@ internal sealed unsafe partial class PackedGemm
         long tile = mr * nr;
         bool accumulate = p.Accumulate || _k0 > 0, finish = _k1 == _kBlocks && p.HasEpilogue;
         float* biasTmp = scratch + groups * tile;
-        var views = stackalloc AView[1];
-        // A that must be packed is packed for all blocks and all of K at once: its rows are few.
+        // Where A must be packed it is packed for all blocks and all of K at once.
         float* packedA = null;
         long perBlock = 0;
         if (p.ACol != 1)
         {
-            perBlock = GemmPack.LayoutOf(rows, _kBlock, mr, p.ACol).Floats + 16;
+            perBlock = GemmPack.LayoutOf(rows, _kBlock, mr, p.ARow, p.ACol, 1).Floats;
             packedA = CpuScratch.Rent(ScratchUse.GemmA, perBlock * blocks * groups + rows + 64);
             for (int g = 0; g < groups; g++)
             {
                 for (int kb = _k0; kb < _k1; kb++)
                 {
                     int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
-                    var layout = GemmPack.LayoutOf(rows, kc, mr, p.ACol);
-                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, layout, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc,
+                    var layout = GemmPack.LayoutOf(rows, kc, mr, p.ARow, p.ACol, 1);
+                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, layout, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc, 1,
                         packedA + perBlock * blocks * groups);
                 }
             }
@@ -116,6 +124,10 @@ internal sealed unsafe partial class PackedGemm
                 int count = Math.Min(mr, rows - row);
                 for (int g = 0; g < groups; g++)
                 {
+                    // The burst of stores that follows would wait for its lines; they are asked for a block at a time.
+                    if (Sse.IsSupported && groups > 1)
+                        for (int r = count * g / groups; r < count * (g + 1) / groups; r++)
+                            for (int n = 0; n < cols * groups; n += 16) Sse.Prefetch0(c + (row + r) * p.CRow + col * groups + n);
                     int distinct = Distinct(outer, inner, g);
                     float* source = p.B + outer * p.B0 + inner * p.B1 + g * _bGroup;
                     for (int kb = _k0; kb < _k1; kb++)
@@ -125,7 +137,7 @@ internal sealed unsafe partial class PackedGemm
                         if (packedA == null) view = new AView { Start = a + g * _aGroup + k, Row = p.ARow, Col = 1, Panel = mr * p.ARow };
                         else
                         {
-                            var layout = GemmPack.LayoutOf(rows, kc, mr, p.ACol);
+                            var layout = GemmPack.LayoutOf(rows, kc, mr, p.ARow, p.ACol, 1);
                             view = new AView { Start = packedA + (g * blocks + kb - _k0) * perBlock, Row = layout.Row, Col = layout.Col, Panel = layout.Panel };
                         }
                         float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
@@ -154,11 +166,11 @@ internal sealed unsafe partial class PackedGemm
     private AView ViewA(float* a, int rows, int kc)
     {
         ref readonly var p = ref _p;
-        if (p.ACol == 1) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow };
-        var layout = GemmPack.LayoutOf(rows, kc, _mr, p.ACol);
-        float* d = CpuScratch.Rent(ScratchUse.GemmA, layout.Floats + rows + 64);
-        GemmPack.A(d, layout, _mr, a, p.ARow, p.ACol, rows, kc, d + (layout.Floats + 15 & ~15L));
-        return new AView { Start = d, Row = layout.Row, Col = layout.Col, Panel = layout.Panel };
+        if (!PackA) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow, Group = _aGroup };
+        var layout = GemmPack.LayoutOf(rows, kc, _mr, p.ARow, p.ACol, _groups);
+        float* d = CpuScratch.Rent(ScratchUse.GemmA, layout.Floats * _groups + (rows + 16L) * _groups + 64);
+        GemmPack.A(d, layout, _mr, a, p.ARow, p.ACol, rows, kc, _groups, d + layout.Floats * _groups);
+        return new AView { Start = d, Row = layout.Row, Col = layout.Col, Panel = layout.Panel, Group = layout.Floats };
     }
 
     private float* PanelOf(float* source, int distinct, int kb, int panel, int kc, bool whole, out long step)

@@ -23,8 +23,8 @@ internal sealed unsafe partial class PackedGemm
     private readonly int _mr = GemmKernels.Mr, _nr = GemmKernels.Nr, _width = GemmKernels.Width;
 
     private GemmProblem _p;
-    private int _groups;                             // interleaved blocks: C[m, n * groups + g]
-    private long _aGroup, _bGroup, _biasGroup;
+    private int _groups;                             // blocks of an interleaved C or A, which one tile computes together
+    private long _aGroup, _bGroup, _cGroup, _biasGroup;
     private bool _scratch;                           // C cannot be written in place: tiles go through scratch
     private int _kBlocks, _kBlock;                   // the split of K, from K alone
 
@@ -51,20 +51,27 @@ internal sealed unsafe partial class PackedGemm
         mine.Passes(serial);
     }
 
-    /// <summary>Takes the blocks of an interleaved C out of the batch: they are computed together.</summary>
+    /// <summary>Takes the blocks of an interleaved C or A out of the batch: they share cache lines and are computed together.</summary>
     private void PullGroups()
     {
         ref var p = ref _p;
-        (_groups, _aGroup, _bGroup, _biasGroup) = (1, 0, 0, 0);
+        (_groups, _aGroup, _bGroup, _cGroup, _biasGroup) = (1, 0, 0, 0, 0);
         _scratch = p.CCol != 1;
-        if (!_scratch || p.CCol > MaxGroups) return;
-        if (p.Batch1 == p.CCol && p.C1 == 1) (_groups, _aGroup, _bGroup, _biasGroup) = (p.Batch1, p.A1, p.B1, p.Bias1);
-        else if (p.Batch0 == p.CCol && p.C0 == 1)
-        {
-            (_groups, _aGroup, _bGroup, _biasGroup) = (p.Batch0, p.A0, p.B0, p.Bias0);
-            (p.Batch0, p.A0, p.B0, p.C0, p.Bias0) = (p.Batch1, p.A1, p.B1, p.C1, p.Bias1);
-        }
-        if (_groups > 1) (p.Batch1, p.A1, p.B1, p.C1, p.Bias1) = (1, 0, 0, 0, 0);
+        long blocks = _scratch ? p.CCol : Math.Min(p.ARow, p.ACol);
+        if (blocks is < 2 or > MaxGroups) return;
+        if (p.Batch1 == blocks && (_scratch ? p.C1 : p.A1) == 1) { }
+        else if (p.Batch0 == blocks && (_scratch ? p.C0 : p.A0) == 1) SwapBatches();
+        else return;
+        (_groups, _aGroup, _bGroup, _cGroup, _biasGroup) = (p.Batch1, p.A1, p.B1, p.C1, p.Bias1);
+        (p.Batch1, p.A1, p.B1, p.C1, p.Bias1) = (1, 0, 0, 0, 0);
+    }
+
+    private void SwapBatches()
+    {
+        ref var p = ref _p;
+        (p.Batch0, p.Batch1) = (p.Batch1, p.Batch0);
+        (p.A0, p.A1, p.B0, p.B1, p.C0, p.C1) = (p.A1, p.A0, p.B1, p.B0, p.C1, p.C0);
+        (p.Bias0, p.Bias1) = (p.Bias1, p.Bias0);
     }
 
     private void Passes(bool serial)
@@ -74,12 +81,7 @@ internal sealed unsafe partial class PackedGemm
         _kBlock = Math.Max(8, (p.K + _kBlocks - 1) / _kBlocks + 7 & ~7);
         _kBlocks = Math.Max(1, (p.K + _kBlock - 1) / _kBlock);
         // The outer batch is the one whose B differs, so that passes over it pack every B once.
-        if (p.Batch0 == 1 || (p.B0 == 0 && p.B1 != 0))
-        {
-            (p.Batch0, p.Batch1) = (p.Batch1, p.Batch0);
-            (p.A0, p.A1, p.B0, p.B1, p.C0, p.C1) = (p.A1, p.A0, p.B1, p.B0, p.C1, p.C0);
-            (p.Bias0, p.Bias1) = (p.Bias1, p.Bias0);
-        }
+        if (p.Batch0 == 1 || (p.B0 == 0 && p.B1 != 0)) SwapBatches();
         _distinctInner = p.B1 != 0 ? p.Batch1 : 1;
         _distinctGroups = _bGroup != 0 ? _groups : 1;
         bool outerDiffers = p.B0 != 0 && p.Batch0 > 1;
@@ -147,7 +149,7 @@ internal sealed unsafe partial class PackedGemm
     {
         ref readonly var p = ref _p;
         _rowPanels = (p.M + _mr - 1) / _mr;
-        int maxRows = Math.Max(1, TileRows / _mr), maxCols = Math.Max(1, TileCols / _nr / (_scratch ? _groups : 1));
+        int maxRows = Math.Max(1, TileRows / (_groups > 2 && p.ACol != 1 ? 2 : 1) / _mr), maxCols = Math.Max(1, TileCols / _nr / (_scratch ? _groups : 1));
         _rowBlocks = (_rowPanels + maxRows - 1) / maxRows;
         _colBlocks = (_panels + maxCols - 1) / maxCols;
         if (threads == 1) return;
@@ -162,6 +164,9 @@ internal sealed unsafe partial class PackedGemm
             else break;
         }
     }
+
+    // Rows a multiple of a page apart fall into one set of the first-level cache: such an A is copied, a tile at a time.
+    private bool PackA => _p.ACol != 1 || (_p.ARow % 1024 == 0 && _p.M >= TileRows && _nCols >= 192);
 
     private int Distinct(int outer, int inner, int group)
     {

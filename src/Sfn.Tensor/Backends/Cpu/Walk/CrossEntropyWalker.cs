@@ -1,0 +1,140 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Sfn.Kernels;
+using Sfn.Ops;
+
+namespace Sfn.Backends.Cpu;
+
+/// <summary>
+/// Softmax cross-entropy over rows of logits. One pass finds the maximum and the sum block by block while the block is in L1, and the
+/// gradient keeps each block's exponentials in place, so that every logit is exponentiated once and read from memory twice.
+/// </summary>
+internal static unsafe class CrossEntropyWalker
+{
+    /// <summary>Logits that share one maximum: 8 KiB, well inside L1.</summary>
+    private const int Block = 2048;
+
+    /// <summary>
+    /// losses[r] = ln Σ e^logits[r] − logits[r, target], 0 where the target is <paramref name="ignoreIndex"/>. With <paramref name="gradient"/>
+    /// also logits[r] := (softmax − onehot)·scale, 0 where ignored.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">A target is neither a class nor <paramref name="ignoreIndex"/>.</exception>
+    public static void Run(float* logits, long logitsRow, int* targets, float* losses, long rows, int classes, int ignoreIndex, bool gradient, float scale)
+    {
+        for (long r = 0; r < rows; r++)
+        {
+            if ((uint)targets[r] >= (uint)classes && targets[r] != ignoreIndex)
+                throw new ArgumentOutOfRangeException(nameof(targets),
+                    $"Target {targets[r]} of row {r} is not a class: there are {classes} classes (0 to {classes - 1}), and {ignoreIndex} is ignored. Check the vocabulary of the data.");
+        }
+        var kernel = new Kernel
+        {
+            Logits = logits,
+            Row = logitsRow,
+            Targets = targets,
+            Losses = losses,
+            Classes = classes,
+            Ignore = ignoreIndex,
+            Gradient = gradient,
+            Scale = scale,
+        };
+        Chunked.Run(kernel, rows, Chunked.Rows(classes));
+    }
+
+    private struct Kernel : IRangeKernel
+    {
+        public float* Logits, Losses;
+        public int* Targets;
+        public long Row;
+        public int Classes, Ignore;
+        public bool Gradient;
+        public float Scale;
+
+        public readonly void Range(long begin, long count)
+        {
+            for (long r = begin; r < begin + count; r++)
+            {
+                float* x = Logits + r * Row;
+                if (Targets[r] == Ignore)
+                {
+                    Losses[r] = 0;
+                    if (Gradient) new Span<float>(x, Classes).Clear();
+                }
+                else if (Vector512.IsHardwareAccelerated) Losses[r] = One<Two<F16>>(x, Classes, Targets[r], Gradient, Scale);
+                else if (Vector256.IsHardwareAccelerated) Losses[r] = One<Two<F8>>(x, Classes, Targets[r], Gradient, Scale);
+                else if (Vector128.IsHardwareAccelerated) Losses[r] = One<Two<F4>>(x, Classes, Targets[r], Gradient, Scale);
+                else Losses[r] = One<F1>(x, Classes, Targets[r], Gradient, Scale);
+            }
+        }
+    }
+
+    /// <summary>One row on a lane of choice: its loss, and the gradient in place.</summary>
+    internal static float One<L>(float* x, int n, int target, bool gradient, float scale) where L : struct, IVectorLane<L>
+    {
+        int blocks = (n + Block - 1) / Block;
+        float* shifts = CpuScratch.Rent(ScratchUse.Rows, blocks);
+        float max = float.NegativeInfinity, sum = 0, atTarget = x[target];
+        for (int k = 0; k < blocks; k++)
+        {
+            float* block = x + (long)k * Block;
+            int count = Math.Min(Block, n - k * Block);
+            float blockMax = ReduceWalker.Tree<MaxMonoid, L>(new MaxMonoid(), block, count);
+            // A block of -inf alone adds nothing; its own maximum as a shift would give inf - inf.
+            float shift = blockMax == float.NegativeInfinity ? 0 : blockMax;
+            float blockSum = Exponentials<L>(block, count, shift, gradient);
+            shifts[k] = blockMax;
+            // The first block that holds a number sets the scale; NaN goes into the sum by itself.
+            if (blockMax == float.NegativeInfinity) continue;
+            if (blockMax > max)
+            {
+                sum = sum * Vec.Exp(max - blockMax) + blockSum;
+                max = blockMax;
+            }
+            else sum += blockSum * Vec.Exp(blockMax - max);
+        }
+        float logSum = Vec.Log(sum);
+        if (gradient)
+        {
+            for (int k = 0; k < blocks; k++)
+                Multiply<L>(x + (long)k * Block, Math.Min(Block, n - k * Block), Vec.Exp(shifts[k] - max) / sum * scale);
+            x[target] -= scale;
+        }
+        // In this order the two large terms cancel before the small one is added.
+        return max - atTarget + logSum;
+    }
+
+    /// <summary>Σ e^(x − shift), and the terms in place of x.</summary>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Exponentials<L>(float* x, int n, float shift, bool store) where L : struct, IVectorLane<L>
+    {
+        var add = new SumMonoid();
+        L first = L.Of(0f), second = first, minus = L.Of(shift);
+        int i = 0;
+        for (; i <= n - 2 * L.Width; i += 2 * L.Width)
+        {
+            L v = L.Exp(L.Load(x + i) - minus), w = L.Exp(L.Load(x + i + L.Width) - minus);
+            if (store)
+            {
+                v.Store(x + i);
+                w.Store(x + i + L.Width);
+            }
+            first += v;
+            second += w;
+        }
+        float* lane = stackalloc float[Tail.MaxWidth];
+        for (; i < n; i += L.Width)
+        {
+            int count = Math.Min(L.Width, n - i);
+            Tail.Copy(x + i, lane, count);
+            L v = L.Exp(L.Load(lane) - minus);
+            first += Tail.Keep(add, v, count);
+            if (!store) continue;
+            v.Store(lane);
+            Tail.Copy(lane, x + i, count);
+        }
+        return (first + second).Fold(add);
+    }
+
+    private static void Multiply<L>(float* x, int n, float factor) where L : struct, IVectorLane<L> => MapWalker.Forward<Scale, L>(new Scale(factor), x, x, n);
+}
