@@ -16,13 +16,13 @@ internal sealed class PlainTrainView : TrainView
 
     public override void Report(TrainProgress value)
     {
-        if (value.Step > 0 && (_first || value.Evaluated || value.Step == value.Steps || value.Elapsed - _last >= s_interval))
+        string validation = value.Evaluated ? string.Create(CultureInfo.InvariantCulture, $"validation {value.ValLoss:0.0000}, {value.ValBitsPerByte:0.000} bits per byte") : "";
+        if (value.Step == 0) Console.WriteLine($"untrained: {validation}");
+        else if (_first || value.Evaluated || value.Step == value.Steps || value.Elapsed - _last >= s_interval)
         {
-            Console.WriteLine(Line(value));
+            Console.WriteLine($"{Line(value)}{(validation.Length > 0 ? "  " : "")}{validation}");
             (_first, _last) = (false, value.Elapsed);
         }
-        if (value.Evaluated && value.ValLoss is { } loss)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"validation at step {value.Step}: loss {loss:0.0000}, bits per byte {value.ValBitsPerByte:0.000}"));
     }
 
     public override void Stopping() => Console.WriteLine("stopping after this step; a second signal ends at once");
@@ -31,7 +31,7 @@ internal sealed class PlainTrainView : TrainView
     {
         string steps = value.Steps.ToString(CultureInfo.InvariantCulture);
         return string.Create(CultureInfo.InvariantCulture,
-            $"step {value.Step.ToString(CultureInfo.InvariantCulture).PadLeft(steps.Length)}/{steps}  loss {value.Loss:0.0000}  bits/byte {value.BitsPerByte:0.000}  " +
+            $"step {value.Step.ToString(CultureInfo.InvariantCulture).PadLeft(steps.Length)}/{steps}  loss {value.Loss:0.0000}, {value.BitsPerByte:0.000} bits per byte  " +
             $"lr {value.LearningRate:0.00e-0}  tokens/s {value.TokensPerSecond:N0}  memory {Memory.Format(value.PeakBytes)}  " +
             $"left {(value.Remaining is { } left ? Numbers.Time(left.TotalSeconds) : "?")}");
     }
