@@ -20,8 +20,11 @@ public sealed record MetricsEntry
     /// <summary>Validation loss, nats per token.</summary>
     public double? ValLoss { get; init; }
 
-    /// <summary>Validation loss in bits per byte of the text.</summary>
+    /// <summary>Training loss in bits per byte of the text.</summary>
     public double? BitsPerByte { get; init; }
+
+    /// <summary>Validation loss in bits per byte of the text.</summary>
+    public double? ValBitsPerByte { get; init; }
 
     /// <summary>Learning rate of the step.</summary>
     public double? LearningRate { get; init; }
@@ -31,6 +34,9 @@ public sealed record MetricsEntry
 
     /// <summary>Training tokens per second at this step.</summary>
     public double? TokensPerSecond { get; init; }
+
+    /// <summary>Bytes of tensors in use after the step.</summary>
+    public long? LiveBytes { get; init; }
 
     /// <summary>Largest number of bytes held so far.</summary>
     public long? PeakBytes { get; init; }

@@ -17,9 +17,10 @@ public static class AtomicFile
     /// <summary>Writes <paramref name="path"/> by <paramref name="write"/>; on any error the old file stays and no temporary file is left.</summary>
     /// <param name="path">The file to create or replace. Its folder must exist.</param>
     /// <param name="write">Writes the whole content to a seekable stream.</param>
+    /// <param name="backup">If not null, the old file is kept under this name (a second name of the same file, so nothing is copied).</param>
     /// <exception cref="DiskFullError">The volume is full.</exception>
     /// <exception cref="IOException">Any other I/O error.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write, string? backup = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
@@ -35,7 +36,9 @@ public static class AtomicFile
             written = stream.Length;
             stream.Flush(flushToDisk: true);
             stream.Dispose();
-            File.Move(temporary, path, overwrite: true);
+            // Replace makes the old file's second name first and renames over then: path always names a complete file.
+            if (backup is not null && File.Exists(path)) File.Replace(temporary, path, backup);
+            else File.Move(temporary, path, overwrite: true);
         }
         catch (Exception error)
         {
@@ -46,10 +49,10 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Writes bytes; see <see cref="Write(string, Action{Stream})"/>.</summary>
+    /// <summary>Writes bytes; see <see cref="Write(string, Action{Stream}, string?)"/>.</summary>
     public static void WriteAllBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
 
-    /// <summary>Writes UTF-8 text without a byte-order mark; see <see cref="Write(string, Action{Stream})"/>.</summary>
+    /// <summary>Writes UTF-8 text without a byte-order mark; see <see cref="Write(string, Action{Stream}, string?)"/>.</summary>
     public static void WriteAllText(string path, string text) => WriteAllBytes(path, System.Text.Encoding.UTF8.GetBytes(text));
 
     private static void Abandon(FileStream? stream, string temporary)

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Sfn.IO;
+using Sfn.Nn;
+
+namespace Sfn.Train;
+
+public sealed partial record TrainConfig
+{
+    /// <summary>The configuration as JSON, one line per value, names as on the command line with underscores.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, TrainJson.Default.TrainConfig).ReplaceLineEndings("\n");
+
+    /// <summary>Reads JSON. Values that are not there come from its preset (or <paramref name="preset"/>), unknown names are errors.</summary>
+    /// <param name="json">An object.</param>
+    /// <param name="source">The file's name, for errors.</param>
+    /// <param name="preset">Takes the place of the JSON's own "preset".</param>
+    /// <exception cref="InputError">Not JSON, an unknown name or a value of the wrong kind; the message names it.</exception>
+    public static TrainConfig FromJson(string json, string source = "the configuration", string? preset = null)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        try
+        {
+            var options = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+            if (JsonNode.Parse(json, documentOptions: options) is not JsonObject given) throw new InputError($"{source}: the configuration is not a JSON object");
+            string name = preset ?? (given["preset"] is JsonValue value && value.TryGetValue(out string? own) ? own : "tiny");
+            // The preset's values, overlaid by the file's: so nothing is missing and every default has one source.
+            var merged = JsonSerializer.SerializeToNode(FromPreset(name), TrainJson.Default.TrainConfig)!.AsObject();
+            foreach (var (key, item) in given) merged[key] = item?.DeepClone();
+            merged["preset"] = name;
+            return merged.Deserialize(TrainJson.Default.TrainConfig)!;
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException or InvalidOperationException)
+        {
+            throw new InputError($"{source}: {Explain(error)}", error);
+        }
+    }
+
+    /// <summary>Reads a file; see <see cref="FromJson"/>.</summary>
+    /// <exception cref="InputError">The file is missing or not a configuration.</exception>
+    public static TrainConfig Load(string path, string? preset = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        string text;
+        try { text = File.ReadAllText(path); }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputError($"{path}: the configuration cannot be read ({error.Message})", error);
+        }
+        return FromJson(text, path, preset);
+    }
+
+    /// <summary>Writes a file atomically.</summary>
+    public void Save(string path) => AtomicFile.WriteAllText(path, ToJson() + "\n");
+
+    private static string Explain(Exception error)
+    {
+        if (error is not JsonException { Path: { Length: > 2 } path }) return $"not valid JSON ({error.Message.Split('\n')[0]})";
+        // "$.layers" → layers. The serializer says which property it could not map in the message only.
+        return error.Message.Contains("could not be mapped", StringComparison.Ordinal)
+            ? $"unknown name '{path[2..]}'; known are {string.Join(", ", Names())}"
+            : $"the value of '{path[2..]}' is not of the right kind ({error.Message.Split(" Path:")[0]})";
+    }
+
+    private static IEnumerable<string> Names() => TrainJson.Default.TrainConfig.Properties.Where(p => p.Get is not null).Select(p => p.Name);
+}
+
+/// <summary>Enumerations as lower-case words, as on the command line; numbers are refused.</summary>
+internal sealed class LowerCaseEnum<T>() : JsonStringEnumConverter<T>(LowerCase.Policy, allowIntegerValues: false) where T : struct, Enum;
+
+internal sealed class LowerCase : JsonNamingPolicy
+{
+    public static LowerCase Policy { get; } = new();
+
+    public override string ConvertName(string name) => name.ToLowerInvariant();
+}
+
+/// <summary>The JSON of configurations, summaries and checkpoint states, made at compile time.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    Converters = [typeof(LowerCaseEnum<FfnKind>), typeof(LowerCaseEnum<NormKind>), typeof(LowerCaseEnum<ActivationKind>), typeof(LowerCaseEnum<PositionKind>), typeof(LowerCaseEnum<DecayGroup>)])]
+[JsonSerializable(typeof(TrainConfig))]
+[JsonSerializable(typeof(TrainSummary))]
+internal sealed partial class TrainJson : JsonSerializerContext;
+
+/// <summary>A checkpoint's state, in one line.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(CheckpointState))]
+internal sealed partial class StateJson : JsonSerializerContext;

@@ -1,0 +1,160 @@
+using System.Security.Cryptography;
+using Sfn.Backends.Cpu;
+using Sfn.IO;
+using Sfn.Nn;
+
+namespace Sfn.Train;
+
+public sealed partial class Trainer
+{
+    private readonly bool _ownsCorpus;
+
+    /// <summary>Starts a new run: reads the data, checks sizes and memory, makes the folder and the model.</summary>
+    /// <param name="config">What to train.</param>
+    /// <exception cref="InputError">Something in the configuration or the data cannot be used, or there is not enough memory; nothing has been written then.</exception>
+    public Trainer(TrainConfig config) : this(Begin(config)) { }
+
+    private Trainer((TrainConfig Config, RunFolder Folder, Corpus Corpus) run, bool resume = false) : this(run.Config, run.Folder, run.Corpus, true, resume) { }
+
+    /// <summary>Goes on with a run where its last checkpoint stands; from the beginning if it has none yet.</summary>
+    /// <param name="run">The run's folder.</param>
+    /// <exception cref="InputError">No such run, another process uses it, or its data has changed.</exception>
+    /// <exception cref="FormatError">The checkpoint is damaged or belongs to another model; nothing has been changed.</exception>
+    public static Trainer Resume(string run)
+    {
+        var folder = RunFolder.Open(run);
+        Corpus? corpus = null;
+        try
+        {
+            var config = TrainConfig.Load(folder.ConfigFile).Validate() with { Name = folder.Name, Out = Path.GetDirectoryName(folder.Path)! };
+            corpus = Corpus.Load(config.DataOptions());
+            MemoryCheck.Require(config, corpus.Tokenizer.VocabularySize);
+            return new Trainer((config.Resolve(), folder, corpus), resume: true);
+        }
+        catch
+        {
+            corpus?.Dispose();
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Lets go of the folder, the log and the data.</summary>
+    public void Dispose()
+    {
+        _log.Dispose();
+        Folder.Dispose();
+        if (_ownsCorpus) Corpus.Dispose();
+    }
+
+    private static (TrainConfig Config, RunFolder Folder, Corpus Corpus) Begin(TrainConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        config = config.Validate().Resolve();
+        if (config.Data != Train.DataOptions.SdkDocsName) config = config with { Data = Path.GetFullPath(config.Data) };
+        if (config.Validation is { } file && File.Exists(file)) config = config with { Validation = Path.GetFullPath(file) };
+        var corpus = Corpus.Load(config.DataOptions());
+        RunFolder? folder = null;
+        try
+        {
+            if (config.Tokenizer == "chars") config = config with { Characters = corpus.Tokenizer.Describe().Characters };
+            MemoryCheck.Require(config, corpus.Tokenizer.VocabularySize);
+            folder = RunFolder.Create(config.Out, config.Name, $"{config.Ffn.ToString().ToLowerInvariant()}-{config.Preset}");
+            config = config with { Name = folder.Name };
+            config.Save(folder.ConfigFile);
+            return (config, folder, corpus);
+        }
+        catch
+        {
+            folder?.Dispose();
+            corpus.Dispose();
+            throw;
+        }
+    }
+
+    private CheckpointState LoadCheckpoint()
+    {
+        string file = Folder[Checkpoint.LastFile];
+        var state = Checkpoint.ReadState(file);
+        if (state.Data != Corpus.Sha256)
+            throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Corpus.Sha256[..12]}…, was {state.Data[..Math.Min(12, state.Data.Length)]}…; restore the text or start a new run");
+        try { return Checkpoint.Load(file, Model.Parameters, Optimizer, Config.Hash()); }
+        catch (FormatError error) when (File.Exists(Folder[Checkpoint.PreviousFile]))
+        {
+            throw new InputError($"{error.Message}; the one before it is {Folder[Checkpoint.PreviousFile]}: copy it over {Checkpoint.LastFile} to go on from there", error);
+        }
+    }
+
+    private TrainProgress Report(TrainProgress now, System.Diagnostics.Stopwatch clock, IProgress<TrainProgress>? progress)
+    {
+        now = now with
+        {
+            ValBitsPerByte = Bits(now.ValLoss, Corpus.ValidationBytesPerToken),
+            LiveBytes = Memory.Live(Model.Device),
+            PeakBytes = _memory.Peak,
+            Elapsed = clock.Elapsed,
+        };
+        progress?.Report(now);
+        return now;
+    }
+
+    private InputError NotFinite(long step, double loss, double norm)
+    {
+        string what = double.IsFinite(loss) ? $"the gradients' norm is {norm}" : $"the loss is {loss}";
+        string last = Folder[Checkpoint.LastFile];
+        string good = File.Exists(last) ? $"the last good checkpoint is {last} (step {Checkpoint.ReadState(last).Step})" : "there was no checkpoint yet";
+        return new InputError($"step {step}: {what}; {good}. Try a lower --lr, a longer --warmup or a lower --clip");
+    }
+
+    private double TrainingBytesPerToken => (double)Corpus.TrainingBytes / Corpus.Training.Count;
+
+    private static double? Bits(double? nats, double bytesPerToken) => nats / Math.Log(2) / bytesPerToken;
+
+    private TrainSummary Finish()
+    {
+        _memory.Sample();
+        string checkpoint = Folder[Checkpoint.LastFile];
+        string hash;
+        using (var stream = File.OpenRead(checkpoint)) hash = Convert.ToHexStringLower(SHA256.HashData(stream));
+        var counts = new ModelCounts(Model.Config);
+        var summary = new TrainSummary
+        {
+            Name = Folder.Name,
+            Completed = Step == Config.Steps,
+            ValLoss = _state.ValLoss,
+            BitsPerByte = Bits(_state.ValLoss, Corpus.ValidationBytesPerToken),
+            BestValLoss = _state.BestLoss,
+            BestStep = _state.BestStep,
+            TrainLoss = _log.Entries.LastOrDefault(e => e.Loss is not null)?.Loss,
+            Steps = Step,
+            Tokens = _state.Tokens,
+            TokensPerSecond = MedianSpeed(),
+            Seconds = _log.Entries.LastOrDefault()?.Seconds ?? 0,
+            PeakBytes = _memory.Peak,
+            PeakTensorBytes = _memory.PeakTensors,
+            PeakResidentBytes = PeakMemory.Resident(),
+            Parameters = counts.Parameters,
+            FeedForwardParameters = counts.FeedForward,
+            Seed = Config.Seed,
+            Device = Model.Device.Name,
+            Threads = CpuPool.Threads,
+            Corpus = Corpus.Description,
+            CorpusSha256 = Corpus.Sha256,
+            Checkpoint = checkpoint,
+            CheckpointSha256 = hash,
+        };
+        AtomicFile.WriteAllText(Folder.ChartFile, LossChart.Svg(Folder.Name, _log.Entries, $"{Corpus.Description} · {counts.Parameters:N0} parameters"));
+        summary.Save(Folder.SummaryFile);
+        return summary;
+    }
+
+    // The first steps compile and fill caches: the median is of those behind the fifth, or of the second half of a very short run.
+    private double MedianSpeed()
+    {
+        double[] speeds = [.. _log.Entries.Where(e => e.TokensPerSecond is not null).Select(e => e.TokensPerSecond!.Value)];
+        if (speeds.Length == 0) return 0;
+        speeds = speeds[Math.Min(5, speeds.Length / 2)..];
+        Array.Sort(speeds);
+        return speeds.Length % 2 == 1 ? speeds[speeds.Length / 2] : (speeds[speeds.Length / 2 - 1] + speeds[speeds.Length / 2]) / 2;
+    }
+}

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using Sfn.Autograd;
+using Sfn.Backends.Cpu;
+using Sfn.IO;
+using Sfn.Nn;
+
+namespace Sfn.Train;
+
+/// <summary>
+/// Trains a transformer on a text in a run folder: the loop of <c>sfn train</c>. Making one checks everything and takes the folder; <see cref="Run"/> trains.
+/// </summary>
+/// <remarks>
+/// A step's batch, learning rate and dropout are pure functions of configuration and step, and nothing that depends on time enters a checkpoint: a run that
+/// was stopped or killed and resumed writes the same final checkpoint, byte for byte, as one that was not.
+/// </remarks>
+public sealed partial class Trainer : IDisposable
+{
+    private readonly BatchSampler _sampler;
+    private readonly EvaluationWindows _windows;
+    private readonly MetricsLog _log;
+    private readonly PeakMemory _memory;
+    private readonly int[] _tokens, _targets;
+    private readonly double _before;
+    private CheckpointState _state;
+
+    private Trainer(TrainConfig config, RunFolder folder, Corpus corpus, bool ownsCorpus, bool resume)
+    {
+        (Config, Folder, Corpus, _ownsCorpus) = (config, folder, corpus, ownsCorpus);
+        if (config.Threads > 0) CpuPool.Threads = config.Threads;
+        _memory = new PeakMemory(config.DeviceOf());
+        Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
+        Optimizer = new AdamW(Model.Parameters, new() { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay });
+        _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
+        _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
+        _tokens = new int[config.Batch * config.Context];
+        _targets = new int[_tokens.Length];
+        _state = resume && File.Exists(Folder[Checkpoint.LastFile]) ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
+        _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
+        _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
+    }
+
+    /// <summary>The configuration, every default filled in.</summary>
+    public TrainConfig Config { get; }
+
+    /// <summary>The run's folder, locked until the trainer is disposed.</summary>
+    public RunFolder Folder { get; }
+
+    /// <summary>The text.</summary>
+    public Corpus Corpus { get; }
+
+    /// <summary>The model.</summary>
+    public Transformer Model { get; }
+
+    /// <summary>The optimizer.</summary>
+    public AdamW Optimizer { get; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public long Step => _state.Step;
+
+    /// <summary>Trains until all steps are done or until it is cancelled; then the current step is finished and a checkpoint written.</summary>
+    /// <param name="cancellation">Ends the run early; it can be resumed.</param>
+    /// <param name="progress">Called after every step, on this thread if it is a plain implementation.</param>
+    /// <exception cref="InputError">The loss is not finite, or there is not enough memory or disk space; the last good checkpoint is named.</exception>
+    public TrainSummary Run(CancellationToken cancellation = default, IProgress<TrainProgress>? progress = null)
+    {
+        var clock = Stopwatch.StartNew();
+        var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss, ValBitsPerByte = Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) };
+        if (Step == 0)
+        {
+            now = Report(now with { ValLoss = Evaluate(), Evaluated = true }, clock, progress);
+            _log.Append(new() { Step = 0, ValLoss = now.ValLoss, ValBitsPerByte = now.ValBitsPerByte, Seconds = 0 });
+        }
+        long lap = Stopwatch.GetTimestamp(), lapTokens = 0, resumed = Step;
+        double lapSeconds = 0;
+        while (Step < Config.Steps && !cancellation.IsCancellationRequested)
+        {
+            long step = Step;
+            float rate = Config.LearningRateAt(step);
+            bool last = step + 1 == Config.Steps, log = last || (step + 1) % Config.LogEvery == 0;
+            double loss = Gradients(step, log);
+            double norm = Optimizer.ClipNorm(Config.Clip);
+            if (!double.IsFinite(norm) || !double.IsFinite(loss)) throw NotFinite(step + 1, loss, norm);
+            Optimizer.Step(rate);
+            _state = _state with { Step = step + 1, Tokens = _state.Tokens + Config.TokensPerStep };
+            lapTokens += Config.TokensPerStep;
+            lapSeconds += Stopwatch.GetElapsedTime(lap).TotalSeconds;
+
+            bool evaluate = last || Due(Config.EvalEvery), save = last || Due(Config.CheckpointEvery);
+            if (evaluate) EvaluateAndKeepBest();
+            double speed = lapTokens / lapSeconds;
+            if (log)
+            {
+                _memory.Sample();
+                _log.Append(new()
+                {
+                    Step = Step,
+                    Tokens = _state.Tokens,
+                    Loss = loss,
+                    BitsPerByte = Bits(loss, TrainingBytesPerToken),
+                    ValLoss = evaluate ? _state.ValLoss : null,
+                    ValBitsPerByte = evaluate ? Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) : null,
+                    LearningRate = rate,
+                    GradientNorm = norm,
+                    TokensPerSecond = speed,
+                    LiveBytes = Memory.Live(Model.Device),
+                    PeakBytes = _memory.Peak,
+                    Seconds = _before + clock.Elapsed.TotalSeconds,
+                });
+                (lapTokens, lapSeconds) = (0, 0);
+            }
+            save |= cancellation.IsCancellationRequested;
+            if (save) Save();
+            now = Report(now with
+            {
+                Step = Step,
+                Tokens = _state.Tokens,
+                Loss = log ? loss : now.Loss,
+                BitsPerByte = log ? Bits(loss, TrainingBytesPerToken) : now.BitsPerByte,
+                ValLoss = _state.ValLoss ?? now.ValLoss,
+                Evaluated = evaluate,
+                Saved = save,
+                LearningRate = rate,
+                GradientNorm = norm,
+                TokensPerSecond = speed,
+                Remaining = clock.Elapsed / (Step - resumed) * (Config.Steps - Step),
+            }, clock, progress);
+            lap = Stopwatch.GetTimestamp();
+        }
+        if (!File.Exists(Folder[Checkpoint.LastFile])) Save();
+        return Finish();
+    }
+
+    /// <summary>The mean loss over the run's fixed validation windows, nats per token.</summary>
+    public double Evaluate() => Evaluation.Loss(Model, _windows, Config.Batch);
+
+    /// <summary>Forward and backward of a step's micro-batches; the gradients add up to those of one large batch. The loss is read back only if it is wanted.</summary>
+    private double Gradients(long step, bool wantLoss)
+    {
+        double sum = 0;
+        for (int part = 0; part < Config.Accumulate; part++)
+        {
+            _sampler.Fill(step, part * Config.Batch, _tokens, _targets);
+            Model.DropoutSeed = Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate + part);
+            using var tape = new Tape();
+            Shape shape = [Config.Batch, Config.Context];
+            var loss = Model.Loss(Tensor.From(_tokens, shape, Model.Device), Tensor.From(_targets, shape, Model.Device));
+            if (wantLoss) sum += loss.Item();
+            tape.Backward(loss, Tensor.Full([], 1.0 / Config.Accumulate, DType.F32, Model.Device));
+        }
+        return sum / Config.Accumulate;
+    }
+
+    private void EvaluateAndKeepBest()
+    {
+        double loss = Evaluate();
+        _state = _state with { ValLoss = loss };
+        if (_state.BestLoss is { } best && !(loss < best)) return;
+        _state = _state with { BestLoss = loss, BestStep = Step };
+        Checkpoint.Save(Folder[Checkpoint.BestFile], Model.Parameters, null, _state);
+    }
+
+    private void Save() => Checkpoint.Save(Folder[Checkpoint.LastFile], Model.Parameters, Optimizer, _state, Folder[Checkpoint.PreviousFile]);
+
+    private bool Due(long? every) => every > 0 && Step % every == 0;
+}
