@@ -83,7 +83,7 @@ public abstract class Optimizer
             // One pass for all neighbours with the same decay and the same bias correction: normally everything, or one pass per group.
             int end = begin + 1;
             while (end < segments.Length && _flat.Takes(end) && segments[end].Decays == segments[begin].Decays && Steps[end] == Steps[begin]) end++;
-            Update(begin, end, learningRate, segments[begin].Decays, ++Steps[begin], (float)_scale);
+            Update(begin, end, learningRate, segments[begin].Decays, ++Steps[begin], _scale);
             for (int i = begin + 1; i < end; i++) Steps[i] = Steps[begin];
             any = true;
             begin = end;
@@ -119,7 +119,7 @@ public abstract class Optimizer
     }
 
     /// <summary>Changes the segments from begin up to end, which have gradients.</summary>
-    private protected abstract void Update(int begin, int end, float learningRate, bool decays, int step, float scale);
+    private protected abstract void Update(int begin, int end, double rate, bool decays, int step, double scale);
 
     /// <summary>The moments of all parameters, named prefix/parameter.</summary>
     private protected (string Name, Tensor Value)[] Views(string prefix, Tensor flat)

@@ -16,6 +16,8 @@ public class TrainerTests
         Layers = 2, Width = 32, Heads = 2, Context = 32, Rank = 8, Batch = 4, Steps = 12, EvalEvery = 4, EvalBatches = 2, CheckpointEvery = 5, LearningRate = 1e-2f, Warmup = 2,
     };
 
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     [Fact]
     public void A_run_leaves_everything_it_promises()
     {
@@ -44,7 +46,7 @@ public class TrainerTests
         var loaded = RunLoader.Open(run);
         Assert.Equal((summary.BestStep, summary.Parameters), (loaded.State.Step, loaded.Model.Parameters.Sum(p => p.Count)));
         using var corpus = Corpus.Load(loaded.Config.DataOptions());
-        Assert.Equal(summary.BestValLoss!.Value, Evaluation.Loss(loaded.Model, new EvaluationWindows(corpus.Validation, 32, 8), 4));
+        Assert.Equal(summary.BestValLoss!.Value, Evaluation.Loss(loaded.Model, new EvaluationWindows(corpus.Validation, 32, 8), 4, Stop));
     }
 
     [Fact]
@@ -78,13 +80,13 @@ public class TrainerTests
         using (var resumed = Trainer.Resume(run))
         {
             Assert.Equal(stop, resumed.Step);
-            var summary = resumed.Run();
+            var summary = resumed.Run(Stop);
             Assert.Equal((true, whole), (summary.Completed, summary.CheckpointSha256));
         }
         Assert.Equal(File.ReadAllBytes(Path.Combine(folder["runs"], "whole", "best.safetensors")), File.ReadAllBytes(Path.Combine(run, "best.safetensors")));
         Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), MetricsLog.Read(Path.Combine(run, "metrics.jsonl")).Select(e => e.Step));
         // A run that is complete only writes its summary again.
-        using (var again = Trainer.Resume(run)) Assert.Equal(whole, again.Run().CheckpointSha256);
+        using (var again = Trainer.Resume(run)) Assert.Equal(whole, again.Run(Stop).CheckpointSha256);
     }
 
     [Fact]
@@ -95,7 +97,7 @@ public class TrainerTests
         string whole = Run(config with { Name = "whole" }).CheckpointSha256;
         using (new Trainer(config with { Name = "killed" })) { }
         using var resumed = Trainer.Resume(Path.Combine(folder["runs"], "killed"));
-        Assert.Equal(whole, resumed.Run().CheckpointSha256);
+        Assert.Equal(whole, resumed.Run(Stop).CheckpointSha256);
     }
 
     [Fact]
@@ -155,7 +157,7 @@ public class TrainerTests
         using var folder = new TemporaryFolder();
         using var trainer = new Trainer(In(folder, s_tiny) with { CheckpointEvery = 3 });
         var poison = new Reports(r => { if (r.Step == 4) trainer.Model.Parameters[0].Set(Tensor.Full(trainer.Model.Parameters[0].Shape, double.NaN)); });
-        string message = Assert.Throws<InputError>(() => trainer.Run(default, poison)).Message;
+        string message = Assert.Throws<InputError>(() => trainer.Run(Stop, poison)).Message;
         Assert.Contains("step 5", message, StringComparison.Ordinal);
         Assert.Contains("(step 3)", message, StringComparison.Ordinal);
         Assert.Equal(3, Checkpoint.ReadState(trainer.Folder["checkpoint.safetensors"]).Step);
@@ -192,13 +194,13 @@ public class TrainerTests
         Assert.Equal(loaded.Tokenizer.VocabularySize, loaded.Model.Config.VocabularySize);
         Assert.True(loaded.Tokenizer.VocabularySize < 40);
         using var resumed = Trainer.Resume(Path.Combine(folder["runs"], "chars"));
-        Assert.Equal(summary.CheckpointSha256, resumed.Run().CheckpointSha256);
+        Assert.Equal(summary.CheckpointSha256, resumed.Run(Stop).CheckpointSha256);
     }
 
     private static TrainSummary Run(TrainConfig config, Reports? reports = null)
     {
         using var trainer = new Trainer(config);
-        return trainer.Run(default, reports);
+        return trainer.Run(Stop, reports);
     }
 
     private static TrainConfig In(TemporaryFolder folder, TrainConfig config)
