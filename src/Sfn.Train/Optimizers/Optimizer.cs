@@ -36,6 +36,9 @@ public abstract class Optimizer
     /// <summary>The state by name, for checkpoints: moments as live views of float32, and the steps each parameter has taken as an I32 vector.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> State => [.. Moments, (Prefix + ".steps", Tensor.From(StepsInOrder()))];
 
+    /// <summary>Whether the squares of all parameters have a finite sum.</summary>
+    public bool IsFinite => _flat.IsFinite();
+
     private protected FlatParameters Flat => _flat;
 
     private protected IOptimizerKernels? Kernels { get; }

@@ -145,6 +145,10 @@ public class TrainerTests
     public void Memory_is_flat_after_the_second_step()
     {
         using var folder = new TemporaryFolder();
+        // What earlier tests left to the garbage collector must not come back in the middle of this one.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Memory.Trim();
         var seen = new List<(long Live, long Allocations)>();
         var reports = new Reports(r => { if (r.Step >= 2) seen.Add((Memory.Live(), Memory.Allocations())); });
         Run(In(folder, s_tiny) with { Steps = 40, Accumulate = 2, EvalEvery = 10, CheckpointEvery = 10, Dropout = 0.1f }, reports);
@@ -158,7 +162,7 @@ public class TrainerTests
         using var trainer = new Trainer(In(folder, s_tiny) with { CheckpointEvery = 3 });
         var poison = new Reports(r => { if (r.Step == 4) trainer.Model.Parameters[0].Set(Tensor.Full(trainer.Model.Parameters[0].Shape, double.NaN)); });
         string message = Assert.Throws<InputError>(() => trainer.Run(Stop, poison)).Message;
-        Assert.Contains("step 5", message, StringComparison.Ordinal);
+        Assert.Contains("after step 4", message, StringComparison.Ordinal);
         Assert.Contains("(step 3)", message, StringComparison.Ordinal);
         Assert.Equal(3, Checkpoint.ReadState(trainer.Folder["checkpoint.safetensors"]).Step);
     }
@@ -179,6 +183,7 @@ public class TrainerTests
     {
         using var folder = new TemporaryFolder();
         var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0, CheckpointEvery = 0, EvalBatches = 8 });
+        TestContext.Current.TestOutputHelper?.WriteLine($"{kind}: {summary.ValLoss}");
         Assert.True(summary.ValLoss <= most, $"{kind}: {summary.ValLoss}");
     }
 
@@ -186,7 +191,7 @@ public class TrainerTests
     public void Characters_and_validation_files_work_too()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["v.txt"], Language(7, 4000), Encoding.UTF8);
+        File.WriteAllText(folder["v.txt"], Language(7, 4000));
         var config = In(folder, s_tiny) with { Tokenizer = "chars", Name = "chars", Validation = folder["v.txt"], Steps = 2, EvalBatches = 0 };
         var summary = Run(config);
         Assert.True(summary.ValLoss > 0);
