@@ -1,1 +1,19 @@
-return 0;
+using Sfn.Backends.Cpu;
+using Sfn.Bench;
+
+// The benchmark command: every figure is verified before it is timed, and reported as a share of a limit measured in the same run.
+var options = new Options(args);
+CpuPool.Threads = options.Threads;
+using var report = new Report(options.Json);
+switch (options.Command)
+{
+    case "limits": Limits.Run(options, report); break;
+    case "ffn": FfnBench.Run(options, report); break;
+    case "step": StepBench.Run(options, report); break;
+    case "guard": Guard.Run(options, report); break;
+    case "micro": return Micro.Run(options.Rest);
+    default:
+        Console.Error.WriteLine(Options.Usage);
+        return 2;
+}
+return report.Failures == 0 ? 0 : 1;

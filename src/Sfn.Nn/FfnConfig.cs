@@ -64,7 +64,8 @@ public sealed record FfnConfig(FfnKind Kind, int Rank = 0, int Blocks = 0)
             throw new ConfigError($"{layer} ({input} to {output}): the rank must be 1 to {smaller}, not {Rank} (--rank)");
         if (Kind is FfnKind.BlockDense or FfnKind.BlockShuffle)
         {
-            if (Blocks < 1 || Blocks > smaller) throw new ConfigError($"{layer} ({input} to {output}): the number of blocks must be 1 to {smaller}, not {Blocks} (--blocks)");
+            if (Blocks < 1 || Blocks > smaller)
+                throw new ConfigError($"{layer} ({input} to {output}): the number of blocks must be 1 to {smaller}, not {Blocks} (--blocks)");
             Divide.Check(layer, "input width", input, "the number of blocks", Blocks, "--blocks");
             if (Kind == FfnKind.BlockShuffle) Divide.Check(layer, "output width", output, "the number of blocks", Blocks, "--blocks");
             else Divide.Check(layer, "rank", Rank, "the number of blocks", Blocks, "--blocks", "--rank");

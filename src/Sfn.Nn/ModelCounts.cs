@@ -1,7 +1,9 @@
 namespace Sfn.Nn;
 
 /// <summary>Parameters, FLOPs and memory of a configuration, by formula: nothing is built.</summary>
-/// <remarks>Source of the formulas: arXiv 2406.16450 and its reference code (attention scores are counted in full, not causally; a multiply-add is 2 FLOPs).</remarks>
+/// <remarks>
+/// Source of the formulas: arXiv 2406.16450 and its reference code (attention scores are counted in full, not causally; a multiply-add is 2 FLOPs).
+/// </remarks>
 public sealed record ModelCounts
 {
     private readonly TransformerConfig _config;

@@ -151,12 +151,14 @@ public sealed record TransformerConfig
         Positive(QueryWidth, "attention width", "--attention-width");
         Positive(KeyValueHeads, "number of key/value heads", "--kv-heads");
         Positive(HiddenWidth, "feedforward width", "--ffn-width");
-        Divide.Check("attention", "attention width", QueryWidth, "the number of heads", Heads, "--heads", AttentionWidth == 0 ? "--width" : "--attention-width");
+        string widthOption = AttentionWidth == 0 ? "--width" : "--attention-width";
+        Divide.Check("attention", "attention width", QueryWidth, "the number of heads", Heads, "--heads", widthOption);
         Divide.Check("attention", "number of heads", Heads, "the number of key/value heads", KeyValueHeads, "--kv-heads", "--heads");
         if (Positions == PositionKind.Rope && HeadWidth % 2 != 0)
         {
+            string below = HeadWidth > 1 ? $"{(HeadWidth - 1) * Heads} and " : "";
             throw new ConfigError($"attention: rotary positions need an even head width, but {QueryWidth} / {Heads} heads is {HeadWidth}; " +
-                $"nearest attention widths: {(HeadWidth > 1 ? $"{(HeadWidth - 1) * Heads} and " : "")}{(HeadWidth + 1) * Heads}, or use learned positions (--positions)");
+                $"nearest attention widths: {below}{(HeadWidth + 1) * Heads} ({widthOption}), or use learned positions (--positions)");
         }
         FeedForward.Validate("feedforward up", Width, UpWidth);
         FeedForward.Validate("feedforward down", HiddenWidth, Width);

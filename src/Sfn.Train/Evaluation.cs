@@ -15,7 +15,7 @@ public static class Evaluation
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(windows);
         using var pause = Ops.Op.Pause();
-        var device = model.Parameters[0].Value.Device;
+        var device = model.Device;
         int[] tokens = new int[batch * windows.Context], targets = new int[batch * windows.Context];
         double sum = 0;
         for (long first = 0; first < windows.Count; first += batch)

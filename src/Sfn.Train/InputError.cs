@@ -1,7 +1,8 @@
 namespace Sfn.Train;
 
 /// <summary>
-/// The user's input cannot be used. The message is one line: what happened, where, and the likely fix. The command prints it and exits with <see cref="ExitCode"/>.
+/// The user's input cannot be used. The message is one line: what happened, where, and the likely fix. The command prints it and exits with
+/// <see cref="ExitCode"/>.
 /// </summary>
 public sealed class InputError : Exception
 {

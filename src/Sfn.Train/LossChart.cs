@@ -31,7 +31,8 @@ public static class LossChart
         double Y(double loss) => Top + (high - loss) / (high - low) * (Height - Top - Bottom);
 
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"{Width}\" height=\"{Height}\" ");
+        svg.Append("<svg xmlns=\"http://www.w3.org/2000/svg\" ");
+        svg.Append(CultureInfo.InvariantCulture, $"viewBox=\"0 0 {Width} {Height}\" width=\"{Width}\" height=\"{Height}\" ");
         svg.Append("font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\" font-size=\"12\">\n");
         svg.Append(CultureInfo.InvariantCulture, $"<rect width=\"{Width}\" height=\"{Height}\" fill=\"#ffffff\"/>\n");
         Text(svg, Left, 26, title, Ink, "start", "font-size=\"16\" font-weight=\"600\"");
@@ -50,16 +51,22 @@ public static class LossChart
         Line(svg, Left, Height - Bottom, Width - Right, Height - Bottom, Soft);
         Text(svg, (Left + Width - Right) / 2.0, Height - 12, "step", Soft, "middle");
         double middle = (Top + Height - Bottom) / 2.0;
-        Text(svg, 18, middle, "loss (nats per token)", Soft, "middle", string.Create(CultureInfo.InvariantCulture, $"transform=\"rotate(-90 18 {middle:0.#})\""));
+        Text(svg, 18, middle, "loss (nats per token)", Soft, "middle",
+            string.Create(CultureInfo.InvariantCulture, $"transform=\"rotate(-90 18 {middle:0.#})\""));
         // Values above the axis (a spike, the first steps of a long run) leave the plot through its top.
-        svg.Append(CultureInfo.InvariantCulture, $"<clipPath id=\"plot\"><rect x=\"{Left}\" y=\"{Top}\" width=\"{Width - Left - Right + 4}\" height=\"{Height - Top - Bottom}\"/></clipPath>\n");
+        svg.Append("<clipPath id=\"plot\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{Left}\" y=\"{Top}\" width=\"{Width - Left}\" height=\"{Height - Top - Bottom}\"/>");
+        svg.Append("</clipPath>\n");
         svg.Append("<g clip-path=\"url(#plot)\">\n");
         Curve(svg, training, X, Y, Train, 1, 0.35);
         Curve(svg, smooth, X, Y, Train, 2, 1);
         Curve(svg, validation, X, Y, Validation, 2, 1);
         svg.Append("</g>\n");
         foreach (var (step, loss) in validation.Where(p => validation.Count <= 40 && p.Loss <= high))
-            svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{X(step):0.#}\" cy=\"{Y(loss):0.#}\" r=\"3\" fill=\"#ffffff\" stroke=\"{Validation}\" stroke-width=\"1.5\"/>\n");
+        {
+            svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{X(step):0.#}\" cy=\"{Y(loss):0.#}\" r=\"3\" ");
+            svg.Append(CultureInfo.InvariantCulture, $"fill=\"#ffffff\" stroke=\"{Validation}\" stroke-width=\"1.5\"/>\n");
+        }
         Legend(svg, training, validation);
         return svg.Append("</svg>\n").ToString();
     }
@@ -136,10 +143,12 @@ public static class LossChart
             .SelectMany(g => new[] { g.MinBy(p => p.Loss), g.MaxBy(p => p.Loss) }.Distinct().OrderBy(p => p.Step));
     }
 
-    private static void Curve(StringBuilder svg, List<(double Step, double Loss)> points, Func<double, double> x, Func<double, double> y, string color, double width, double opacity)
+    private static void Curve(StringBuilder svg, List<(double Step, double Loss)> points, Func<double, double> x, Func<double, double> y,
+        string color, double width, double opacity)
     {
         if (points.Count < 2) return;
-        svg.Append(CultureInfo.InvariantCulture, $"<path fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" stroke-opacity=\"{opacity}\" stroke-linejoin=\"round\" d=\"");
+        svg.Append(CultureInfo.InvariantCulture, $"<path fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\" stroke-opacity=\"{opacity}\" ");
+        svg.Append("stroke-linejoin=\"round\" d=\"");
         char command = 'M';
         foreach (var (step, loss) in Envelope(points, Width - Left - Right))
         {

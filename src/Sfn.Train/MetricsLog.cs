@@ -66,7 +66,8 @@ public sealed class MetricsLog : IDisposable
 
     /// <summary>Opens the log to append to it.</summary>
     /// <param name="path">The file; made if it is missing.</param>
-    /// <param name="resumeStep">The steps the resumed checkpoint has done: later entries, which the run is about to make again, are removed. 0 for a new run.</param>
+    /// <param name="resumeStep">The steps the resumed checkpoint has done: later entries, which the run is about to make again, are removed. 0 for a new
+    /// run.</param>
     public static MetricsLog Open(string path, long resumeStep = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

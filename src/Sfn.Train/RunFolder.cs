@@ -83,7 +83,8 @@ public sealed class RunFolder : IDisposable
 
     private static RunFolder Lock(string path) => TryLock(path, out var folder)
         ? folder
-        : throw new InputError($"{System.IO.Path.GetFullPath(path)} is in use by another sfn process; wait for it, stop it, or use another run folder (--name)");
+        : throw new InputError(
+            $"{System.IO.Path.GetFullPath(path)} is in use by another sfn process; wait for it, stop it, or use another run folder (--name)");
 
     private static bool TryLock(string path, out RunFolder folder)
     {

@@ -4,7 +4,8 @@ namespace Sfn.Train;
 public static class Schedule
 {
     /// <summary>
-    /// Linear warm-up, then half a cosine: (step + 1) / warmup · peak while step &lt; warmup, then from peak down to min at step = total (arXiv 2406.16450, section 4).
+    /// Linear warm-up, then half a cosine: (step + 1) / warmup · peak while step &lt; warmup, then from peak down to min at step = total (arXiv 2406.16450,
+    /// section 4).
     /// </summary>
     /// <param name="step">Optimizer step, from 0; at and behind <paramref name="total"/> the rate is <paramref name="min"/>.</param>
     /// <param name="peak">Largest rate.</param>

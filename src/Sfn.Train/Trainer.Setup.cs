@@ -90,7 +90,7 @@ public sealed partial class Trainer
         now = now with
         {
             ValBitsPerByte = Bits(now.ValLoss, Corpus.ValidationBytesPerToken),
-            LiveBytes = Memory.Live(Config.DeviceOf()),
+            LiveBytes = Memory.Live(Model.Device),
             PeakBytes = _memory.Peak,
             Elapsed = clock.Elapsed,
         };
@@ -136,7 +136,7 @@ public sealed partial class Trainer
             Parameters = counts.Parameters,
             FeedForwardParameters = counts.FeedForward,
             Seed = Config.Seed,
-            Device = Config.DeviceOf().Name,
+            Device = Model.Device.Name,
             Threads = CpuPool.Threads,
             Corpus = Corpus.Description,
             CorpusSha256 = Corpus.Sha256,

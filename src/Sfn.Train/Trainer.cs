@@ -102,7 +102,7 @@ public sealed partial class Trainer : IDisposable
                     LearningRate = rate,
                     GradientNorm = norm,
                     TokensPerSecond = speed,
-                    LiveBytes = Memory.Live(Model.Parameters[0].Value.Device),
+                    LiveBytes = Memory.Live(Model.Device),
                     PeakBytes = _memory.Peak,
                     Seconds = _before + clock.Elapsed.TotalSeconds,
                 });
@@ -142,10 +142,10 @@ public sealed partial class Trainer : IDisposable
             _sampler.Fill(step, part * Config.Batch, _tokens, _targets);
             Model.DropoutSeed = Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate + part);
             using var tape = new Tape();
-            var device = Model.Parameters[0].Value.Device;
-            var loss = Model.Loss(Tensor.From<int>(_tokens, [Config.Batch, Config.Context], device), Tensor.From<int>(_targets, [Config.Batch, Config.Context], device));
+            Shape shape = [Config.Batch, Config.Context];
+            var loss = Model.Loss(Tensor.From(_tokens, shape, Model.Device), Tensor.From(_targets, shape, Model.Device));
             if (wantLoss) sum += loss.Item();
-            tape.Backward(loss, Tensor.Full([], 1.0 / Config.Accumulate, DType.F32, device));
+            tape.Backward(loss, Tensor.Full([], 1.0 / Config.Accumulate, DType.F32, Model.Device));
         }
         return sum / Config.Accumulate;
     }

@@ -95,9 +95,13 @@ public interface IRotary
 /// <summary>Optional: optimizer steps in one pass over flat float32 storage.</summary>
 public interface IOptimizerKernels
 {
-    /// <summary>One AdamW step (Loshchilov and Hutter 2019); the gradient is multiplied by <paramref name="gradScale"/> first.</summary>
-    void AdamW(in View p, in View g, in View m, in View v, float lr, float beta1, float beta2, float epsilon, float decay, float correction1, float correction2, float gradScale);
+    /// <summary>
+    /// One AdamW step (Loshchilov and Hutter 2019, torch's order): p·(1 − lr·decay) first, then −lr/correction1·m/(√v/√correction2 + ε).
+    /// The gradient is multiplied by <paramref name="gradScale"/> before use.
+    /// </summary>
+    void AdamW(in View p, in View g, in View m, in View v, double lr, double beta1, double beta2, double epsilon, double decay,
+        double correction1, double correction2, double gradScale);
 
-    /// <summary>One step of SGD with momentum and decoupled decay.</summary>
-    void Sgd(in View p, in View g, in View m, float lr, float momentum, float decay, float gradScale);
+    /// <summary>One step of SGD as torch does it: g·gradScale + decay·p, momentum m (null without), p − lr·m.</summary>
+    void Sgd(in View p, in View g, in View? m, double lr, double momentum, double decay, double gradScale);
 }

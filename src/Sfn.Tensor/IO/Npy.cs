@@ -134,7 +134,8 @@ public static class Npy
             return (dtype, fortran.Value, shape);
         }
 
-        private FormatError Bad(string what) => new(path, $"has a malformed .npy header ({what} at character {_at})", "save the array again with numpy.save; structured types are not supported");
+        private FormatError Bad(string what) =>
+            new(path, $"has a malformed .npy header ({what} at character {_at})", "save the array again with numpy.save; structured types are not supported");
 
         private void SkipSpaces()
         {
@@ -180,7 +181,8 @@ public static class Npy
             {
                 int start = _at;
                 while (_at < text.Length && char.IsAsciiDigit(text[_at])) _at++;
-                if (!long.TryParse(text.AsSpan(start, _at - start), NumberStyles.None, CultureInfo.InvariantCulture, out long size)) throw Bad("expected a size");
+                var digits = text.AsSpan(start, _at - start);
+                if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long size)) throw Bad("expected a size");
                 if (sizes.Count == 32) throw Bad("more than 32 dimensions");
                 sizes.Add(size);
                 if (!Accept(',')) { Expect(')'); break; }

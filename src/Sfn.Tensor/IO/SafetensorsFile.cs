@@ -7,7 +7,9 @@ namespace Sfn.IO;
 /// A safetensors file, opened lazily: the header is read and checked completely, the tensors stay on disk and are mapped into memory when they are touched.
 /// Format: https://huggingface.co/docs/safetensors.
 /// </summary>
-/// <remarks>Reading is safe from several threads. The file must not be cut shorter while it is open; files replaced by rename (<see cref="AtomicFile"/>) are fine.</remarks>
+/// <remarks>
+/// Reading is safe from several threads. The file must not be cut shorter while it is open; files replaced by rename (<see cref="AtomicFile"/>) are fine.
+/// </remarks>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
     private const string Damaged = "the file is damaged or not a safetensors file: write or download it again";
@@ -99,7 +101,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         {
             if (_byName.TryGetValue(name, out var entry)) return entry;
             var near = Entries.Select(e => e.Name).OrderByDescending(n => CommonPrefix(n, name)).Take(3);
-            throw new FormatError(Path, $"has no tensor '{name}' among its {Entries.Count}", Entries.Count == 0 ? "the file is empty" : $"closest: {string.Join(", ", near)}");
+            string fix = Entries.Count == 0 ? "the file is empty" : $"closest: {string.Join(", ", near)}";
+            throw new FormatError(Path, $"has no tensor '{name}' among its {Entries.Count}", fix);
         }
     }
 
@@ -108,7 +111,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
     {
         ArgumentNullException.ThrowIfNull(entry);
         ObjectDisposedException.ThrowIf(_data == null, this);
-        if (!ReferenceEquals(_byName.GetValueOrDefault(entry.Name), entry)) throw new ArgumentException($"'{entry.Name}' is not an entry of {Path}", nameof(entry));
+        if (!ReferenceEquals(_byName.GetValueOrDefault(entry.Name), entry))
+            throw new ArgumentException($"'{entry.Name}' is not an entry of {Path}", nameof(entry));
         return _data + entry.Offset;
     }
 

@@ -67,14 +67,13 @@ internal static class SafetensorsHeader
         if (dtype is null || shape is null || offsets is not { Length: 2 })
             throw new FormatError(file, $"the entry of '{Shorten(name)}' lacks dtype, shape or two data_offsets", Damaged);
         int bits = SafetensorsDType.Bits(dtype);
-        if (bits == 0) throw new FormatError(file, $"'{Shorten(name)}' has the unknown dtype '{Shorten(dtype)}'", "convert it to F32, BF16, I32, U16, U8 or BOOL");
+        if (bits == 0)
+            throw new FormatError(file, $"'{Shorten(name)}' has the unknown dtype '{Shorten(dtype)}'", "convert it to F32, BF16, I32, U16, U8 or BOOL");
+        string described = $"'{Shorten(name)}', {dtype} [{string.Join(", ", shape)}],";
         if (!SafetensorsDType.TryByteCount(bits, shape, out long bytes))
-            throw new FormatError(file, $"the size of '{Shorten(name)}', {dtype} [{string.Join(", ", shape)}], is too large or not a whole number of bytes", Damaged);
+            throw new FormatError(file, $"the size of {described} is too large or not a whole number of bytes", Damaged);
         if (offsets[0] > offsets[1] || offsets[1] - offsets[0] != bytes)
-        {
-            throw new FormatError(file, $"'{Shorten(name)}', {dtype} [{string.Join(", ", shape)}], needs {bytes} bytes but its offsets are {offsets[0]} to {offsets[1]}",
-                Damaged);
-        }
+            throw new FormatError(file, $"{described} needs {bytes} bytes but its offsets are {offsets[0]} to {offsets[1]}", Damaged);
         return new SafetensorsEntry(name, dtype, shape, offsets[0], bytes);
     }
 
@@ -101,11 +100,14 @@ internal static class SafetensorsHeader
         {
             if (entry.Offset > dataLength || entry.ByteCount > dataLength - entry.Offset)
             {
-                throw new FormatError(file, $"'{Shorten(entry.Name)}' ends at byte {entry.Offset + (Int128)entry.ByteCount} of a data section of {dataLength} bytes",
+                Int128 end = entry.Offset + (Int128)entry.ByteCount;
+                throw new FormatError(file, $"'{Shorten(entry.Name)}' ends at byte {end} of a data section of {dataLength} bytes",
                     "the file is cut off: write or download it again");
             }
-            if (entry.Offset < position) throw new FormatError(file, $"'{Shorten(entry.Name)}' overlaps the tensor before it (byte {entry.Offset} < {position})", Damaged);
-            if (entry.Offset > position) throw new FormatError(file, $"bytes {position} to {entry.Offset} before '{Shorten(entry.Name)}' belong to no tensor", Damaged);
+            if (entry.Offset < position)
+                throw new FormatError(file, $"'{Shorten(entry.Name)}' overlaps the tensor before it (byte {entry.Offset} < {position})", Damaged);
+            if (entry.Offset > position)
+                throw new FormatError(file, $"bytes {position} to {entry.Offset} before '{Shorten(entry.Name)}' belong to no tensor", Damaged);
             position += entry.ByteCount;
         }
         if (position != dataLength) throw new FormatError(file, $"the tensors end at byte {position} but the data section has {dataLength} bytes", Damaged);

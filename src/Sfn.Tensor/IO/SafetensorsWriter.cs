@@ -39,14 +39,16 @@ public sealed class SafetensorsWriter
         ArgumentNullException.ThrowIfNull(write);
         int bits = SafetensorsDType.Bits(dtype);
         if (bits == 0) throw new ArgumentException($"'{name}': safetensors has no dtype '{dtype}'; use F32, F64, BF16, I32, U16, U8 or BOOL", nameof(dtype));
-        if (name == "__metadata__" || _entries.ContainsKey(name)) throw new ArgumentException($"the name '{name}' is taken; every tensor needs its own", nameof(name));
+        if (name == "__metadata__" || _entries.ContainsKey(name))
+            throw new ArgumentException($"the name '{name}' is taken; every tensor needs its own", nameof(name));
         if (!SafetensorsDType.TryByteCount(bits, shape, out long bytes))
             throw new ArgumentException($"'{name}': the size of [{string.Join(", ", shape.ToArray())}] overflows or is negative", nameof(shape));
         _entries.Add(name, (dtype, bits, shape.ToArray(), bytes, write));
     }
 
     /// <summary>Adds a tensor from bytes in memory; see <see cref="Add(string, string, ReadOnlySpan{long}, Action{Stream})"/>.</summary>
-    public void Add(string name, string dtype, ReadOnlySpan<long> shape, ReadOnlyMemory<byte> bytes) => Add(name, dtype, shape, stream => stream.Write(bytes.Span));
+    public void Add(string name, string dtype, ReadOnlySpan<long> shape, ReadOnlyMemory<byte> bytes) =>
+        Add(name, dtype, shape, stream => stream.Write(bytes.Span));
 
     /// <summary>Writes the file atomically (<see cref="AtomicFile"/>).</summary>
     /// <exception cref="DiskFullError">The volume is full; the old file is unchanged.</exception>
@@ -86,7 +88,10 @@ public sealed class SafetensorsWriter
         }
         while (header.WrittenCount % 8 != 0) header.Write(" "u8);
         if (header.WrittenCount > SafetensorsHeader.MaximumLength)
-            throw new InvalidOperationException($"the header has {header.WrittenCount} bytes, the format allows {SafetensorsHeader.MaximumLength}; shorten the metadata");
+        {
+            throw new InvalidOperationException(
+                $"the header has {header.WrittenCount} bytes, the format allows {SafetensorsHeader.MaximumLength}; shorten the metadata");
+        }
         Span<byte> length = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.WrittenCount);
         stream.Write(length);

@@ -65,10 +65,13 @@ public readonly unsafe struct F1(float v) : IVectorLane<F1>
     public static F1 Fma(F1 a, F1 b, F1 c)
     {
         if (X86Fma.IsSupported)
-            return new(X86Fma.MultiplyAddScalar(Vector128.CreateScalarUnsafe(a.V), Vector128.CreateScalarUnsafe(b.V), Vector128.CreateScalarUnsafe(c.V)).ToScalar());
+            return new(X86Fma.MultiplyAddScalar(Whole(a), Whole(b), Whole(c)).ToScalar());
         if (AdvSimd.IsSupported)
-            return new(AdvSimd.FusedMultiplyAddScalar(Vector64.CreateScalarUnsafe(c.V), Vector64.CreateScalarUnsafe(a.V), Vector64.CreateScalarUnsafe(b.V)).ToScalar());
+            return new(AdvSimd.FusedMultiplyAddScalar(Whole(c).GetLower(), Whole(a).GetLower(), Whole(b).GetLower()).ToScalar());
         return new(a.V * b.V + c.V);
+
+        [MethodImpl(Inline)]
+        static Vector128<float> Whole(F1 x) => Vector128.CreateScalarUnsafe(x.V);
     }
 
     /// <inheritdoc/>

@@ -68,7 +68,8 @@ public readonly unsafe struct F4(Vector128<float> v) : IVectorLane<F4>
     [MethodImpl(Inline)]
     public static F4 Fma(F4 a, F4 b, F4 c)
     {
-        // Named instructions, not Vector128.MultiplyAddEstimate: the choice must be the same in every tier of the JIT, or results would change as code warms up.
+        // Named instructions, not Vector128.MultiplyAddEstimate: the choice must be the same in every tier of the JIT,
+        // or results would change as code warms up.
         if (X86Fma.IsSupported) return new(X86Fma.MultiplyAdd(a.V, b.V, c.V));
         if (AdvSimd.IsSupported) return new(AdvSimd.FusedMultiplyAdd(c.V, a.V, b.V));
         return new(a.V * b.V + c.V);

@@ -19,7 +19,10 @@ public interface ILane<L> :
     /// <summary>The constant <paramref name="value"/> in every element of the lane, rounded to the lane's precision.</summary>
     static abstract L Of(double value);
 
-    /// <summary>The parameter <paramref name="value"/> in every element of the lane. Devices without float64 need this one for values not known at compile time.</summary>
+    /// <summary>
+    /// The parameter <paramref name="value"/> in every element of the lane. Devices without float64 need this one for values not known at
+    /// compile time.
+    /// </summary>
     static abstract L Of(float value);
 
     /// <summary>Lets bodies write <c>0.5 * x</c>.</summary>

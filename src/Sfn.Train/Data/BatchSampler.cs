@@ -27,8 +27,7 @@ public sealed class BatchSampler
         ArgumentNullException.ThrowIfNull(tokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        if (tokens.Count < context + 1L)
-            throw new InputError($"{tokens.Path}: {tokens.Count} tokens are fewer than the {context + 1} that a context of {context} needs; give more text or a smaller --context");
+        tokens.NeedsWindow(context);
         (_tokens, Context, Batch, _seed) = (tokens, context, batch, seed);
         // The last target needs one token more than the windows. With two windows or more, one is given up so that every phase has equally many.
         long whole = (tokens.Count - 1) / context;
@@ -65,7 +64,8 @@ public sealed class BatchSampler
     public void Fill(long step, int firstRow, Span<int> tokens, Span<int> targets)
     {
         int rows = Rows(tokens, targets, Context);
-        if (firstRow < 0 || firstRow + rows > Batch) throw new ArgumentOutOfRangeException(nameof(firstRow), $"rows {firstRow} to {firstRow + rows} of a batch of {Batch}");
+        if (firstRow < 0 || firstRow + rows > Batch)
+            throw new ArgumentOutOfRangeException(nameof(firstRow), $"rows {firstRow} to {firstRow + rows} of a batch of {Batch}");
         for (int row = 0; row < rows; row++) ReadWindow(_tokens, Offset(checked(step * Batch) + firstRow + row), Context, row, tokens, targets);
     }
 
@@ -85,7 +85,8 @@ public sealed class BatchSampler
         file.Read(offset + 1, targets.Slice(row * context, context));
     }
 
-    // A Feistel network is a bijection on 2·halfBits bits, at most 4 (8 for tiny sizes) times the number of windows; repeating it until the value is a window keeps it one.
+    // A Feistel network is a bijection on 2·halfBits bits, which are at most 4 times as many values as windows; repeating it until the value is a window
+    // keeps it one.
     private long Permute(long index, ulong key)
     {
         ulong value = (ulong)index, mask = (1UL << _halfBits) - 1;

@@ -35,7 +35,8 @@ public sealed class CharTokenizer : ITokenizer
     public int[] Encode(string text)
     {
         var tokens = new List<int>(text.Length);
-        foreach (var rune in text.EnumerateRunes()) tokens.Add(TryToken(rune, out int token) ? token : throw Unknown(rune, $"the text, position {tokens.Count}"));
+        foreach (var rune in text.EnumerateRunes())
+            tokens.Add(TryToken(rune, out int token) ? token : throw Unknown(rune, $"the text, position {tokens.Count}"));
         return [.. tokens];
     }
 
@@ -59,7 +60,8 @@ public sealed class CharTokenizer : ITokenizer
     /// <param name="rune">The character.</param>
     /// <param name="place">Where it stands.</param>
     internal InputError Unknown(Rune rune, string place) => new(
-        $"{place}: the character {Show(rune)} is not among the {VocabularySize} of the training text, so there is no token for it; remove it or use --tokenizer bytes");
+        $"{place}: the character {Show(rune)} is not among the {VocabularySize} of the training text, so there is no token for it; " +
+        "remove it or use --tokenizer bytes");
 
     private static string Show(Rune rune) => Rune.IsControl(rune) ? $"U+{rune.Value:X4}" : $"'{rune}' (U+{rune.Value:X4})";
 

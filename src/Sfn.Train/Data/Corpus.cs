@@ -39,11 +39,14 @@ public sealed class Corpus : IDisposable
     public double ValidationBytesPerToken => (double)ValidationBytes / Validation.Count;
 
     /// <summary>Reads, checks, splits and tokenizes the data; the tokens come from the cache if they are there.</summary>
-    /// <exception cref="InputError">Missing, empty or too short data, data that is not text, an unknown character or tokenizer, a wrong share, no SDK.</exception>
+    /// <exception cref="InputError">
+    /// Missing, empty or too short data, data that is not text, an unknown character or tokenizer, a wrong share, no SDK.
+    /// </exception>
     public static Corpus Load(DataOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Existing is null && options.Tokenizer is not ("bytes" or "chars")) throw new InputError($"--tokenizer must be bytes or chars, not {options.Tokenizer}");
+        if (options.Existing is null && options.Tokenizer is not ("bytes" or "chars"))
+            throw new InputError($"--tokenizer must be bytes or chars, not {options.Tokenizer}");
         string cache = options.CacheFolder ?? CacheFolder.Default();
         var split = CorpusSplit.Make(options, cache);
         var (sha, characters) = Survey(split, collect: options.Existing is null && options.Tokenizer == "chars");

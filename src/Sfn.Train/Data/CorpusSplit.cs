@@ -65,5 +65,6 @@ internal sealed record CorpusSplit(string Description, IReadOnlyList<TextSource>
         }
     }
 
-    private static TextSource NotEmpty(TextSource source) => source.Length > 0 ? source : throw new InputError($"{source.Name} is empty; give a file with text in it");
+    private static TextSource NotEmpty(TextSource source) =>
+        source.Length > 0 ? source : throw new InputError($"{source.Name} is empty; give a file with text in it");
 }

@@ -47,7 +47,8 @@ internal static class DocText
         foreach (var (exception, text) in exceptions) Line(lines, "Throws " + exception + ": ", text);
         Line(lines, "Remarks: ", remarks);
         if (lines.Length == 0) return null;
-        return (name, MemberName.Header(name, [.. parameters.Select(p => p.Name)], [.. typeParameters.Select(p => p.Name)]) + "\n" + lines.ToString(0, lines.Length - 1));
+        string header = MemberName.Header(name, [.. parameters.Select(p => p.Name)], [.. typeParameters.Select(p => p.Name)]);
+        return (name, header + "\n" + lines.ToString(0, lines.Length - 1));
     }
 
     private static void Line(StringBuilder lines, string label, string text)
@@ -55,7 +56,7 @@ internal static class DocText
         if (text.Length > 0) lines.Append(label).Append(text).Append('\n');
     }
 
-    /// <summary>The text inside the current element with references by short name and all white space runs as one space; the reader ends behind the element.</summary>
+    /// <summary>The text inside the current element, references by short name, each run of white space as one space; the reader ends behind it.</summary>
     private static string Flatten(XmlReader reader)
     {
         var text = new StringBuilder();
@@ -88,7 +89,8 @@ internal static class DocText
     }
 
     private static string Reference(XmlReader reader) =>
-        reader.GetAttribute("langword") ?? reader.GetAttribute("name") ?? (reader.GetAttribute("cref") is { } cref ? MemberName.Short(cref) : reader.GetAttribute("href")) ?? "";
+        reader.GetAttribute("langword") ?? reader.GetAttribute("name") ??
+        (reader.GetAttribute("cref") is { } cref ? MemberName.Short(cref) : reader.GetAttribute("href") ?? "");
 
     private static string Normalise(StringBuilder text)
     {

@@ -16,8 +16,7 @@ public sealed class EvaluationWindows
         ArgumentNullException.ThrowIfNull(tokens);
         ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
-        if (tokens.Count < context + 1L)
-            throw new InputError($"{tokens.Path}: {tokens.Count} tokens are fewer than the {context + 1} that a context of {context} needs; give more text or a smaller --context");
+        tokens.NeedsWindow(context);
         (_tokens, Context, _all) = (tokens, context, (tokens.Count - 1) / context);
         Count = Math.Min(most, _all);
     }

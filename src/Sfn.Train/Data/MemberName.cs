@@ -9,7 +9,16 @@ internal static class MemberName
     /// <summary>A readable first line: "method System.String.Copy(String str)".</summary>
     public static string Header(string id, IReadOnlyList<string> parameters, IReadOnlyList<string> typeParameters)
     {
-        string kind = id[0] switch { 'T' => "class/struct", 'M' => "method", 'P' => "property", 'F' => "field", 'E' => "event", 'N' => "namespace", _ => "member" };
+        string kind = id[0] switch
+        {
+            'T' => "class/struct",
+            'M' => "method",
+            'P' => "property",
+            'F' => "field",
+            'E' => "event",
+            'N' => "namespace",
+            _ => "member",
+        };
         var (path, arguments) = Split(id[2..]);
         // Conversions carry their result: op_Implicit(System.Int32)~System.Decimal.
         int tilde = arguments.IndexOf('~');

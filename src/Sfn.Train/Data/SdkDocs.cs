@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml;
@@ -47,12 +48,15 @@ public static class SdkDocs
     {
         ArgumentNullException.ThrowIfNull(folder);
         if (!(validation > 0 && validation <= 0.5)) throw new InputError($"--validation must be a share above 0 and at most 0.5, not {validation}");
-        string key = Fnv(folder.Path + "|" + validation.ToString("R", System.Globalization.CultureInfo.InvariantCulture)).ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
+        string key = Fnv(string.Create(CultureInfo.InvariantCulture, $"{folder.Path}|{validation:R}")).ToString("x16", CultureInfo.InvariantCulture);
         string cache = Path.Combine(cacheFolder, $"sdk-docs-{folder.Version}-v{ExtractionVersion}-{key}.bin");
         if (TryReadCache(cache) is { } cached) return new Text(folder.Version, cached.Training, cached.Validation);
         var records = Read(folder.Path, validation);
         if (records.Training.Count == 0 || records.Validation.Count == 0)
-            throw new InputError($"the .NET documentation in {folder.Path} holds too little text ({records.Types} types); give a text file or folder instead: --data FILE");
+        {
+            throw new InputError(
+                $"the .NET documentation in {folder.Path} holds too little text ({records.Types} types); give a text file or folder instead: --data FILE");
+        }
         byte[] training = Join(records.Training), held = Join(records.Validation);
         Directory.CreateDirectory(cacheFolder);
         AtomicFile.Write(cache, stream => WriteCache(stream, training, held));
@@ -63,13 +67,14 @@ public static class SdkDocs
     /// <exception cref="InputError">A file cannot be read.</exception>
     public static Records Read(string folder, double validation = DefaultValidation)
     {
+        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, CheckCharacters = false };
         var members = new List<(string Name, string Text)>();
         foreach (string file in Directory.GetFiles(folder, "*.xml").Order(StringComparer.Ordinal))
         {
             try
             {
                 using var stream = File.OpenRead(file);
-                using var reader = XmlReader.Create(stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, CheckCharacters = false });
+                using var reader = XmlReader.Create(stream, settings);
                 while (reader.ReadToFollowing("member"))
                     if (DocText.Read(reader) is { } member) members.Add(member);
             }

@@ -8,6 +8,12 @@ public static class SdkFolder
 {
     private const string Pack = "Microsoft.NETCore.App.Ref";
 
+    private static readonly string[] s_usual =
+    [
+        "/usr/share/dotnet", "/usr/lib/dotnet", "/usr/lib64/dotnet", "/usr/local/share/dotnet", "/opt/dotnet", "/opt/homebrew/opt/dotnet/libexec",
+        "/snap/dotnet-sdk/current",
+    ];
+
     /// <summary>A documentation folder: …/packs/Microsoft.NETCore.App.Ref/VERSION/ref/netX.</summary>
     /// <param name="Path">The folder with the *.xml files.</param>
     /// <param name="Version">The pack's version, for example 10.0.12.</param>
@@ -63,8 +69,7 @@ public static class SdkFolder
         string programs = Environment.GetFolderPath(Environment.SpecialFolder.ProgramFiles, Environment.SpecialFolderOption.DoNotVerify);
         if (home.Length > 0) yield return Path.Combine(home, ".dotnet");
         if (programs.Length > 0) yield return Path.Combine(programs, "dotnet");
-        foreach (string usual in new[] { "/usr/share/dotnet", "/usr/lib/dotnet", "/usr/lib64/dotnet", "/usr/local/share/dotnet", "/opt/dotnet", "/opt/homebrew/opt/dotnet/libexec", "/snap/dotnet-sdk/current" })
-            yield return usual;
+        foreach (string usual in s_usual) yield return usual;
     }
 
     // The folder of an executable after following its links, or null if there is no such file.

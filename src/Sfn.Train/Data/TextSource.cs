@@ -12,7 +12,8 @@ internal sealed record TextSource(string Name, long Offset, long Length, Func<St
         try
         {
             var info = new FileInfo(path);
-            if (!info.Exists) throw new InputError(Directory.Exists(path) ? $"{path} is a folder where a text file is needed" : $"{path}: there is no such file");
+            if (Directory.Exists(path)) throw new InputError($"{path} is a folder where a text file is needed");
+            if (!info.Exists) throw new InputError($"{path}: there is no such file");
             return new TextSource(path, 0, info.Length, () => OpenFile(path));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
@@ -98,6 +99,7 @@ internal sealed record TextSource(string Name, long Offset, long Length, Func<St
         if (nul >= 0) throw new InputError($"{Name} is not text: a NUL byte at position {position + nul}; give a UTF-8 text file");
         int at = 0;
         while (Rune.DecodeFromUtf8(bytes[at..], out _, out int consumed) == System.Buffers.OperationStatus.Done) at += consumed;
-        throw new InputError($"{Name} is not text: invalid UTF-8 at position {position + at} (byte 0x{bytes[at]:X2}); give a UTF-8 text file (iconv converts other encodings)");
+        throw new InputError($"{Name} is not text: invalid UTF-8 at position {position + at} (byte 0x{bytes[at]:X2}); " +
+            "give a UTF-8 text file (iconv converts other encodings)");
     }
 }

@@ -119,6 +119,14 @@ public sealed unsafe class TokenFile : IDisposable
         _map.Dispose();
     }
 
+    /// <summary>Throws unless there is at least one window of <paramref name="context"/> tokens and the token after it.</summary>
+    internal void NeedsWindow(int context)
+    {
+        if (Count > context) return;
+        throw new InputError(
+            $"{Path}: {Count} tokens are fewer than the {context + 1L} that a context of {context} needs; give more text or a smaller --context");
+    }
+
     private void CheckRange(int vocabularySize)
     {
         if (vocabularySize >= 1 << (8 * _size)) return;
@@ -129,8 +137,9 @@ public sealed unsafe class TokenFile : IDisposable
             Read(at, part);
             for (int i = 0; i < part.Length; i++)
             {
-                if (part[i] >= vocabularySize)
-                    throw new InputError($"{Path}: token {part[i]} at position {at + i} lies outside the vocabulary of {vocabularySize}; the data was made for another tokenizer");
+                if (part[i] < vocabularySize) continue;
+                throw new InputError($"{Path}: token {part[i]} at position {at + i} lies outside the vocabulary of {vocabularySize}; " +
+                    "the data was made for another tokenizer");
             }
         }
     }
@@ -143,5 +152,6 @@ public sealed unsafe class TokenFile : IDisposable
         return hash.GetHashAndReset();
     }
 
-    private static InputError Damaged(string path, string what) => new($"{path}: the token file is damaged ({what}); delete it, it is made again from the data");
+    private static InputError Damaged(string path, string what) =>
+        new($"{path}: the token file is damaged ({what}); delete it, it is made again from the data");
 }

@@ -66,7 +66,8 @@ public class ModelCountsTests
     [InlineData("m", 4864, 8, 4, 512, 512, 10.58e9, "219", "1.55e19")]
     [InlineData("l", 7424, 12, 2, 0, 0, 14.58e9, "729", "7.03e19")]
     [InlineData("l", 7424, 12, 4, 768, 768, 23.36e9, "464", "7.03e19")]
-    public void Wide_and_structured_models_match_the_paper(string size, int ffn, int heads, int kvHeads, int attention, int rank, double tokens, string total, string flops)
+    public void Wide_and_structured_models_match_the_paper(string size, int ffn, int heads, int kvHeads, int attention, int rank, double tokens, string total,
+        string flops)
     {
         var config = s_sizes[size].Config with
         {
@@ -126,6 +127,7 @@ public class ModelCountsTests
     private static string Scientific(double value, string like)
     {
         string exponent = like.Split('e')[1];
-        return (value / double.Parse("1e" + exponent, CultureInfo.InvariantCulture)).ToString("F" + Digits(like), CultureInfo.InvariantCulture) + "e" + exponent;
+        double unit = double.Parse("1e" + exponent, CultureInfo.InvariantCulture);
+        return (value / unit).ToString("F" + Digits(like), CultureInfo.InvariantCulture) + "e" + exponent;
     }
 }

@@ -27,9 +27,11 @@ public class TransformerConfigTests
         Assert.Contains("nearest that divide 6: 3 and 6 (--kv-heads)", Refusal(tiny with { KvHeads = 4 }), StringComparison.Ordinal);
         Assert.Contains("feedforward up: the input width 192 does not divide by the number of blocks 5; nearest that divide 192: 4 and 6 (--blocks)",
             Refusal(tiny with { FeedForward = Ffn.BlockShuffle(5) }), StringComparison.Ordinal);
-        Assert.Contains("the rank 50 does not divide by the number of blocks 4; nearest that divide 50: 2 and 5 (--blocks), or nearest multiples of 4: 48 and 52 (--rank)",
+        Assert.Contains("the rank 50 does not divide by the number of blocks 4; nearest that divide 50: 2 and 5 (--blocks), or nearest multiples of 4: 48 " +
+            "and 52 (--rank)",
             Refusal(tiny with { FeedForward = Ffn.BlockDense(4, 50) }), StringComparison.Ordinal);
-        Assert.Contains("189 / 9 heads is 21; nearest attention widths: 180 and 198", Refusal(tiny with { Width = 189, Heads = 9 }), StringComparison.Ordinal);
+        Assert.Contains("189 / 9 heads is 21; nearest attention widths: 180 and 198 (--width)",
+            Refusal(tiny with { Width = 189, Heads = 9 }), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Sfn.Backends.Cpu;
 
-namespace Sfn.Tests.Tensor;
+namespace Sfn.Tests.Kernels;
 
 /// <summary>The CPU matrix product against a naive double loop: strides, batches, interleaving, epilogues, bit-equality.</summary>
 public unsafe class GemmTests

@@ -21,7 +21,8 @@ public class SdkDocsTests
             xml.Append($"<member name=\"T:N.Type{i}\"><summary>The type number {i}.</summary></member>");
             xml.Append($"<member name=\"T:N.Type{i}.Nested`1\"><summary>Inside.</summary></member>");
             xml.Append($"<member name=\"T:N.Type{i}`2\"><summary>The generic one.</summary></member>");
-            xml.Append($"<member name=\"M:N.Type{i}.Run(System.Int32,System.Collections.Generic.List{{System.String[]}}@)\"><summary>Runs.</summary><param name=\"a\">First.</param><param name=\"b\">Second.</param></member>");
+            xml.Append($"<member name=\"M:N.Type{i}.Run(System.Int32,System.Collections.Generic.List{{System.String[]}}@)\"><summary>Runs.</summary>");
+            xml.Append("<param name=\"a\">First.</param><param name=\"b\">Second.</param></member>");
             xml.Append($"<member name=\"P:N.Type{i}.Nested`1.Size\"><summary>Gets the size.</summary></member>");
         }
         return xml.ToString();
@@ -36,7 +37,9 @@ public class SdkDocsTests
               <summary>Copies  <paramref name="str" />
                  to a new <see cref="T:System.Span`1" />, see <see langword="null" /> &amp; <c>x &lt; y</c>.<para>Done.</para></summary>
               <typeparam name="TItem">An item.</typeparam>
-              <param name="str">The text.</param><param name="items">All items.</param><param name="n">A <see cref="M:System.Int32.Parse(System.String)" /> number.</param>
+              <param name="str">The text.</param>
+              <param name="items">All items.</param>
+              <param name="n">A <see cref="M:System.Int32.Parse(System.String)" /> number.</param>
               <returns>The copy.</returns>
               <exception cref="T:System.ArgumentNullException"><paramref name="str" /> is <see langword="null" />.</exception>
             </member>
@@ -50,8 +53,8 @@ public class SdkDocsTests
         var records = SdkDocs.Read(path, 0.000001);
         Assert.Equal(
         [
-            "method System.String.Copy<TItem>(String str, TItem[,] items, Nullable<Int32> n)\nCopies str to a new Span, see null & x < y. Done.\nTItem: An item.\nstr: The text.\n" +
-            "items: All items.\nn: A Parse number.\nReturns: The copy.\nThrows ArgumentNullException: str is null.",
+            "method System.String.Copy<TItem>(String str, TItem[,] items, Nullable<Int32> n)\nCopies str to a new Span, see null & x < y. Done.\n" +
+            "TItem: An item.\nstr: The text.\nitems: All items.\nn: A Parse number.\nReturns: The copy.\nThrows ArgumentNullException: str is null.",
             "operator System.Decimal.Implicit(Int32 value) to Decimal\nConverts.\nvalue: A number.",
             "constructor System.Text.Rune(Char)\nMakes one.",
             "method System.Foo.System.IDisposable.Dispose()\nEnds.",
@@ -64,14 +67,14 @@ public class SdkDocsTests
     public void Validation_takes_whole_types_and_no_record_is_in_both()
     {
         using var folder = new TemporaryFolder();
-        // Two members of different types with the same text: wherever they fall, validation must not repeat training.
         string path = Pack(folder, "10.0.1", Types(400));
         var records = SdkDocs.Read(path, 0.2);
         Assert.Equal(400, records.Types);
         Assert.InRange(records.ValidationTypes, 50, 110);
         Assert.Equal(5 * 400, records.Training.Count + records.Validation.Count);
         Assert.Empty(records.Training.Intersect(records.Validation));
-        static int Number(string record) => int.Parse(record[(record.IndexOf("N.Type", StringComparison.Ordinal) + 6)..].TakeWhile(char.IsAsciiDigit).ToArray());
+        static int Number(string record) =>
+            int.Parse(record[(record.IndexOf("N.Type", StringComparison.Ordinal) + 6)..].TakeWhile(char.IsAsciiDigit).ToArray());
         Assert.Empty(records.Training.Select(Number).Intersect(records.Validation.Select(Number)));
         Assert.All(records.Validation.GroupBy(Number), type => Assert.Equal(5, type.Count()));
         var again = SdkDocs.Read(path, 0.2);
@@ -82,7 +85,7 @@ public class SdkDocsTests
     public void Equal_records_appear_once_and_only_in_training()
     {
         using var folder = new TemporaryFolder();
-        // The short header is equal for A.X and B.X of two namespaces' parameter types; the file also repeats its members.
+        // As when a member is documented in two assemblies.
         string twice = Types(50) + Types(50);
         var records = SdkDocs.Read(Pack(folder, "1.0.0", twice), 0.5);
         Assert.Equal(250, records.Training.Count + records.Validation.Count);

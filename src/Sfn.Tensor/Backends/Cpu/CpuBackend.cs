@@ -1,14 +1,176 @@
 using System.Runtime.Intrinsics;
 using Sfn.Backends.Reference;
+using Sfn.Kernels;
 
 namespace Sfn.Backends.Cpu;
 
 /// <summary>
 /// SIMD kernels on host memory, threaded over <see cref="CpuPool"/>. What it has no kernel for (other element types, odd strides)
-/// runs as the reference loops it inherits.
+/// runs as the reference loops it inherits, or on a dense copy.
 /// </summary>
-internal sealed unsafe partial class CpuBackend(Device device) : ReferenceBackend(device), IFlashAttention, IRotary
+internal sealed unsafe partial class CpuBackend(Device device)
+    : ReferenceBackend(device), IRowKernels, ICrossEntropy, IFlashAttention, IRotary, IOptimizerKernels
 {
     public override string Description =>
         $"{CpuPool.Threads} threads, {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit vectors";
+
+    public override void Fill(in View y, double value)
+    {
+        if (y.DType == DType.F32 && y.IsContiguous && y.Count <= int.MaxValue) new Span<float>(y.Pointer, (int)y.Count).Fill((float)value);
+        else base.Fill(y, value);
+    }
+
+    public override void Copy(in View x, in View y)
+    {
+        if (x.DType == DType.F32 && y.DType == DType.F32) CopyWalker.Run(y.Shape, F(x), x.Strides, F(y), y.Strides, add: false);
+        else if (x.DType == y.DType && x.IsContiguous && y.IsContiguous) Buffer.MemoryCopy(x.Pointer, y.Pointer, y.Count * y.DType.Size(), x.Count * x.DType.Size());
+        else base.Copy(x, y);
+    }
+
+    public override void AddTo(in View x, in View y)
+    {
+        if (x.DType == DType.F32 && y.DType == DType.F32) CopyWalker.Run(y.Shape, F(x), x.Strides, F(y), y.Strides, add: true);
+        else base.AddTo(x, y);
+    }
+
+    public override void Map<TOp>(TOp op, in View x, in View y)
+    {
+        if (!All32(x, y) || !y.IsContiguous)
+        {
+            base.Map(op, x, y);
+            return;
+        }
+        using var dense = new DenseCopy(this, x);
+        MapWalker.Forward(op, F(dense.View), F(y), y.Count);
+    }
+
+    public override void MapGrad<TOp>(TOp op, in View x, in View y, in View dy, in View dx, bool accumulate)
+    {
+        if (!All32(x, y, dy, dx) || !dx.IsContiguous)
+        {
+            base.MapGrad(op, x, y, dy, dx, accumulate);
+            return;
+        }
+        using var denseX = new DenseCopy(this, x);
+        using var denseY = new DenseCopy(this, y);
+        using var denseDy = new DenseCopy(this, dy);
+        MapWalker.Backward(op, F(denseX.View), F(denseY.View), F(denseDy.View), F(dx), dx.Count, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View y)
+    {
+        if (!All32(a, b, y) || !y.IsContiguous)
+        {
+            base.Zip(op, a, b, y);
+            return;
+        }
+        var dims = Collapsed.Of(y.Shape, a.Strides, b.Strides, y.Strides);
+        if (!ZipRows.Fit(dims, out long aCol, out long bCol))
+        {
+            using var denseA = new DenseCopy(this, a);
+            using var denseB = new DenseCopy(this, b);
+            ZipWalker.Forward(op, F(denseA.View), F(denseB.View), F(y), 1, y.Count, 0, 1, 0, 1);
+            return;
+        }
+        foreach (var part in new ZipRows(dims))
+            ZipWalker.Forward(op, F(a) + part.A, F(b) + part.B, F(y) + part.C, part.Rows, dims.Columns, part.ARow, aCol, part.BRow, bCol);
+    }
+
+    public override void ZipGrad<TOp>(TOp op, int input, in View a, in View b, in View y, in View dy, in View dx)
+    {
+        if (!All32(a, b, y, dy) || !dx.IsContiguous || dx.DType != DType.F32)
+        {
+            base.ZipGrad(op, input, a, b, y, dy, dx);
+            return;
+        }
+        using var denseY = new DenseCopy(this, y);
+        using var denseDy = new DenseCopy(this, dy);
+        var dims = Collapsed.Of(dx.Shape, a.Strides, b.Strides, dx.Strides);
+        bool fits = ZipRows.Fit(dims, out long aCol, out long bCol);
+        using var denseA = new DenseCopy(this, a, needed: !fits);
+        using var denseB = new DenseCopy(this, b, needed: !fits);
+        if (!fits)
+        {
+            dims = Collapsed.Of(dx.Shape, denseA.View.Strides, denseB.View.Strides, dx.Strides);
+            (aCol, bCol) = (1, 1);
+        }
+        foreach (var part in new ZipRows(dims))
+        {
+            float* pa = F(denseA.View) + part.A, pb = F(denseB.View) + part.B, py = F(denseY.View) + part.C, pg = F(denseDy.View) + part.C, to = F(dx) + part.C;
+            if (input == 0) ZipWalker.BackwardA(op, pa, pb, py, pg, to, part.Rows, dims.Columns, part.ARow, aCol, part.BRow, bCol);
+            else ZipWalker.BackwardB(op, pa, pb, py, pg, to, part.Rows, dims.Columns, part.ARow, aCol, part.BRow, bCol);
+        }
+    }
+
+    public override void Reduce<TMonoid>(TMonoid monoid, in View x, in View y, int axes)
+    {
+        if (!All32(x, y) || !y.IsContiguous || x.Count == 0)
+        {
+            base.Reduce(monoid, x, y, axes);
+            return;
+        }
+        var (kept, reduced) = Groups(x, axes);
+        long rows = y.Count, columns = x.Count / Math.Max(1, rows);
+        if (reduced.Rank == 1 && kept.Rank == 1 && (reduced.A[0] == 1 || columns == 1))
+            ReduceWalker.Rows(monoid, F(x), F(y), rows, columns, rows == 1 ? columns : kept.A[0]);
+        else if (reduced.Rank == 1 && kept.Rank == 1 && kept.A[0] == 1)
+            ColumnReduce.Columns(monoid, F(x), F(y), columns, rows, reduced.A[0], accumulate: false);
+        else
+        {
+            using var dense = new DenseCopy(this, x);
+            ReduceWalker.Rows(monoid, F(dense.View), F(y), rows, columns, columns);
+        }
+    }
+
+    public override void Gather(in View table, in View ids, in View y)
+    {
+        if (!All32(table, y) || table.Rank != 2 || table.Strides[1] != 1 || y.Strides[1] != 1)
+        {
+            base.Gather(table, ids, y);
+            return;
+        }
+        long bytes = table.Shape[1] * sizeof(float);
+        for (int i = 0; i < ids.Shape[0]; i++)
+            Buffer.MemoryCopy(F(table) + Id(ids, i) * table.Strides[0], F(y) + i * y.Strides[0], bytes, bytes);
+    }
+
+    private static float* F(in View view) => (float*)view.Pointer;
+
+    private static bool All32(in View a, in View b) => a.DType == DType.F32 && b.DType == DType.F32;
+
+    private static bool All32(in View a, in View b, in View c) => All32(a, b) && c.DType == DType.F32;
+
+    private static bool All32(in View a, in View b, in View c, in View d) => All32(a, b) && All32(c, d);
+
+    // The leading (kept) and last (reduced) dimensions, each collapsed by itself.
+    private static (Collapsed Kept, Collapsed Reduced) Groups(in View x, int axes)
+    {
+        int lead = x.Rank - axes;
+        Span<int> dims = stackalloc int[x.Rank];
+        x.Shape.CopyTo(dims);
+        Strides kept = default, reduced = default;
+        for (int i = 0; i < lead; i++) kept[i] = x.Strides[i];
+        for (int i = lead; i < x.Rank; i++) reduced[i - lead] = x.Strides[i];
+        return (Collapsed.Of(Shape.Create(dims[..lead]), kept, kept, kept), Collapsed.Of(Shape.Create(dims[lead..]), reduced, reduced, reduced));
+    }
+
+    /// <summary>A dense float32 form of a view for the length of one kernel: the view itself where it is dense already.</summary>
+    private readonly ref struct DenseCopy
+    {
+        private readonly Storage? _storage;
+
+        public DenseCopy(CpuBackend backend, in View view, bool needed = true)
+        {
+            View = view;
+            if (!needed || view.IsContiguous) return;
+            _storage = backend.Allocator.Rent(view.Count * sizeof(float));
+            _storage.Retain();
+            View = new View(_storage, DType.F32, view.Shape);
+            backend.Copy(view, View);
+        }
+
+        public View View { get; }
+
+        public void Dispose() => _storage?.Release("a kernel");
+    }
 }

@@ -21,5 +21,6 @@ public readonly struct GeluErf : IUnary
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public L Backward<L>(L x, L y, L dy) where L : struct, ILane<L> => dy * (0.5 + 0.5 * L.Erf(0.7071067811865476 * x) + x * (0.3989422804014327 * L.Exp(-0.5 * x * x)));
+    public L Backward<L>(L x, L y, L dy) where L : struct, ILane<L> =>
+        dy * (0.5 + 0.5 * L.Erf(0.7071067811865476 * x) + x * (0.3989422804014327 * L.Exp(-0.5 * x * x)));
 }

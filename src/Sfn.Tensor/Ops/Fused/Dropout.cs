@@ -20,25 +20,23 @@ namespace Sfn.Ops
         {
             Check.Float(x.A, Name);
             if (probability is not (>= 0 and < 1)) throw new ShapeMismatch($"dropout probability {probability} is not in [0, 1).");
-            byte[] keep = new byte[checked((int)x.A.Count)];
+            float[] factors = new float[checked((int)x.A.Count)];
             uint threshold = (uint)(probability * 4294967296.0);
-            for (int i = 0; i < keep.Length; i += 4)
+            float kept = (float)(1.0 / (1.0 - probability));
+            for (int i = 0; i < factors.Length; i += 4)
             {
                 var (a, b, c, d) = Philox.Words(seed, (ulong)(i >> 2));
-                keep[i] = a >= threshold ? (byte)1 : (byte)0;
-                if (i + 1 < keep.Length) keep[i + 1] = b >= threshold ? (byte)1 : (byte)0;
-                if (i + 2 < keep.Length) keep[i + 2] = c >= threshold ? (byte)1 : (byte)0;
-                if (i + 3 < keep.Length) keep[i + 3] = d >= threshold ? (byte)1 : (byte)0;
+                factors[i] = a >= threshold ? kept : 0;
+                if (i + 1 < factors.Length) factors[i + 1] = b >= threshold ? kept : 0;
+                if (i + 2 < factors.Length) factors[i + 2] = c >= threshold ? kept : 0;
+                if (i + 3 < factors.Length) factors[i + 3] = d >= threshold ? kept : 0;
             }
-            extras.A = Tensor.From(keep, x.A.Shape, x.A.Device);
-            return Apply(x.A, extras.A);
+            extras.A = Tensor.From(factors, x.A.Shape, x.A.Device).To(x.A.DType);
+            return x.A * extras.A;
         }
 
         /// <inheritdoc/>
-        public void Backward(in Saved saved, Tensor dy, IGradients into) => into.Add(0, Apply(dy, saved.ExtraA!));
-
-        private Tensor Apply(Tensor x, Tensor keep)
-            => Tensor.Where(keep, x, Tensor.Zeros([], x.DType, x.Device)) * (1.0 / (1.0 - probability));
+        public void Backward(in Saved saved, Tensor dy, IGradients into) => into.Add(0, dy * saved.ExtraA!);
     }
 }
 

@@ -49,6 +49,7 @@ public class AtomicFileTests
         File.WriteAllText(folder[$"a.{Environment.ProcessId}-999999.tmp"], "ours");
         File.WriteAllText(folder["a.notes.tmp"], "someone else's");
         AtomicFile.WriteAllText(folder["a"], "new");
-        Assert.Equal(["a", $"a.{Environment.ProcessId}-999999.tmp", "a.notes.tmp"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["a", $"a.{Environment.ProcessId}-999999.tmp", "a.notes.tmp"],
+            Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 }

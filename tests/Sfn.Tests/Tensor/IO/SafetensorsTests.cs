@@ -32,7 +32,8 @@ public class SafetensorsTests
     public void Round_trip_keeps_names_types_shapes_bytes_and_metadata()
     {
         var entry = Gen.Select(Gen.Int[0, 6].Select(i => s_dtypes[i]), Gen.Long[0, 4].Array[0, 4], Gen.Byte);
-        Gen.Select(Gen.Dictionary(Gen.String[Gen.Char.AlphaNumeric, 1, 12], entry)[0, 8], Gen.Dictionary(Gen.String[Gen.Char.AlphaNumeric, 0, 8], Gen.String[Gen.Char['\u0001', '\u00ff'], 0, 20])[0, 4])
+        Gen.Select(Gen.Dictionary(Gen.String[Gen.Char.AlphaNumeric, 1, 12], entry)[0, 8],
+            Gen.Dictionary(Gen.String[Gen.Char.AlphaNumeric, 0, 8], Gen.String[Gen.Char['\u0001', '\u00ff'], 0, 20])[0, 4])
             .Sample((tensors, metadata) =>
         {
             using var folder = new TemporaryFolder();
@@ -77,7 +78,8 @@ public class SafetensorsTests
         writer.Save(folder["good"]);
         byte[] good = File.ReadAllBytes(folder["good"]);
         int headerEnd = 8 + (int)BinaryPrimitives.ReadInt64LittleEndian(good);
-        string[] pieces = ["\"", "{", "}", "[", "]", ",", "-1", "1e99", "9223372036854775807", "99999999999999999999", "null", "\\ud800", "\u0000", "4611686018427387904", "F4", "[[[[[["];
+        string[] pieces = ["\"", "{", "}", "[", "]", ",", "-1", "1e99", "9223372036854775807", "99999999999999999999", "null", "\\ud800", "\u0000",
+            "4611686018427387904", "F4", "[[[[[["];
         // Each mutation: an operation, a place and a value; half of the places fall into the header's first bytes.
         var mutation = Gen.Select(Gen.Int[0, 5], Gen.Int[0, headerEnd + 10], Gen.Byte, Gen.Int[0, pieces.Length - 1].Select(i => pieces[i]));
         int refused = 0;
@@ -131,14 +133,16 @@ public class SafetensorsTests
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 2, "the data section has 2 bytes")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "overlaps")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "belong to no tensor")]
-    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 1, "occurs twice")]
+    [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 1,
+        "occurs twice")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[-1],\"data_offsets\":[0,1]}}", 1, "not an integer")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1.5],\"data_offsets\":[0,1]}}", 1, "not an integer")]
     [InlineData("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,0]}}", 0, "too large")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":[[[[1]]]]}}", 1, "unknown, repeated or wrongly typed")]
     [InlineData("{\"a\":{\"dtype\":\"U8\",\"shape\":[[[[1]]]],\"data_offsets\":[0,1]}}", 1, "not")]
     [InlineData("{\"__metadata__\":{\"a\":1}}", 0, "not a string")]
-    public void Faulty_headers_are_named(string json, int dataBytes, string expected) => Assert.Contains(expected, Refusal(Raw(json, dataBytes)), StringComparison.Ordinal);
+    public void Faulty_headers_are_named(string json, int dataBytes, string expected) =>
+        Assert.Contains(expected, Refusal(Raw(json, dataBytes)), StringComparison.Ordinal);
 
     [Fact]
     public void Faulty_lengths_are_named()
@@ -147,7 +151,7 @@ public class SafetensorsTests
         Assert.Contains("0 bytes", Refusal([]), StringComparison.Ordinal);
         byte[] huge = Raw("{}", 0);
         BinaryPrimitives.WriteUInt64LittleEndian(huge, ulong.MaxValue);
-        Assert.Contains("claims a header of", Refusal(huge).Replace("the header claims", "claims a header of", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("the header claims 18446744073709551615 bytes", Refusal(huge), StringComparison.Ordinal);
         BinaryPrimitives.WriteUInt64LittleEndian(huge, 99_000_000);
         Assert.Contains("has only 2", Refusal(huge), StringComparison.Ordinal);
     }

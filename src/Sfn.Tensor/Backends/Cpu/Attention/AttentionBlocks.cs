@@ -26,6 +26,7 @@ internal static unsafe class AttentionBlocks
     }
 
     /// <summary>Sets the scores of keys that a query does not see to −∞.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Mask<S, V>(in AttentionProblem p, int batch, float* scores, int ld, int vectors, int key, int rows, int query)
         where S : struct, ISimd<V> where V : struct
     {

@@ -78,18 +78,20 @@ internal static unsafe class AttentionDecode
     }
 
     /// <summary>Scores to weights relative to the new maximum; returns the factor for what was summed before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Softmax(float* scores, int rows, byte* mask, float* top, float* sum)
     {
         if (mask != null)
             for (int r = 0; r < rows; r++)
                 if (mask[r] == 0) scores[r] = float.NegativeInfinity;
-        float max = *top;
-        for (int r = 0; r < rows; r++) max = MathF.Max(max, scores[r]);
+        // The block holds a multiple of 4 scores, so the surplus lanes exist: they are made exp(-inf) = 0.
+        for (int r = rows; (r & 3) != 0; r++) scores[r] = float.NegativeInfinity;
+        var highest = Vector128.Create(*top);
+        for (int r = 0; r < rows; r += 4) highest = Simd128.Max(highest, Vector128.Load(scores + r));
+        float max = MathF.Max(MathF.Max(highest[0], highest[1]), MathF.Max(highest[2], highest[3]));
         float shift = float.IsNegativeInfinity(max) ? 0 : max;
         var shifts = Vector128.Create(shift);
         var totals = Vector128<float>.Zero;
-        // The block holds a multiple of 4 scores, so the surplus lanes exist: they are made exp(-inf) = 0.
-        for (int r = rows; (r & 3) != 0; r++) scores[r] = float.NegativeInfinity;
         for (int r = 0; r < rows; r += 4)
         {
             var x = AttentionExp.Exp<Simd128, Vector128<float>>(Vector128.Load(scores + r) - shifts);

@@ -241,6 +241,8 @@ internal static unsafe class GemmPack
             }
         }
         else if (row == 1) Columns(d, layout.Panel, mr, s, col, rows, kc);
+        else if (Avx512F.IsSupported && groups is 2 or 4 && mr == 8 && rows % 16 == 0)
+            GemmStride.SplitColumns(d, layout.Floats, layout.Panel, s, col, rows, kc, groups);
         else if (groups > 1 || row is 2 or 4 or 8)
         {
             long pitch = rows + 15 & ~15;

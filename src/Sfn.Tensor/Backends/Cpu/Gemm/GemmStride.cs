@@ -220,6 +220,60 @@ internal static unsafe class GemmStride
         Avx512F.PermuteVar16x32x2(o0, odd, o1).Store(d + 3 * pitch);
     }
 
+    /// <summary>
+    /// Columns of an interleaved matrix into panels of eight rows: d[b * group + (r / 8) * panel + k * 8 + r % 8] =
+    /// s[k * col + r * blocks + b], for 2 or 4 blocks and a multiple of 16 rows.
+    /// </summary>
+    [MethodImpl(Hot)]
+    public static void SplitColumns(float* d, long group, long panel, float* s, long col, int rows, int kc, int blocks)
+    {
+        var even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        var odd = even + Vector512<int>.One;
+        for (; kc > 0; kc--)
+        {
+            float* q = d;
+            float* t = s;
+            float* end = s + rows * blocks;
+            for (; t < end; t += 16 * blocks)
+            {
+                var v0 = Vector512.Load(t);
+                var v1 = Vector512.Load(t + 16);
+                Sse.Prefetch0(t + 16 * col);
+                Sse.Prefetch0(t + 16 * col + 16);
+                if (blocks == 2)
+                {
+                    Halves(q, panel, Avx512F.PermuteVar16x32x2(v0, even, v1));
+                    Halves(q + group, panel, Avx512F.PermuteVar16x32x2(v0, odd, v1));
+                }
+                else
+                {
+                    var v2 = Vector512.Load(t + 32);
+                    var v3 = Vector512.Load(t + 48);
+                    Sse.Prefetch0(t + 16 * col + 32);
+                    Sse.Prefetch0(t + 16 * col + 48);
+                    var e0 = Avx512F.PermuteVar16x32x2(v0, even, v1);
+                    var e1 = Avx512F.PermuteVar16x32x2(v2, even, v3);
+                    var o0 = Avx512F.PermuteVar16x32x2(v0, odd, v1);
+                    var o1 = Avx512F.PermuteVar16x32x2(v2, odd, v3);
+                    Halves(q, panel, Avx512F.PermuteVar16x32x2(e0, even, e1));
+                    Halves(q + group, panel, Avx512F.PermuteVar16x32x2(o0, even, o1));
+                    Halves(q + 2 * group, panel, Avx512F.PermuteVar16x32x2(e0, odd, e1));
+                    Halves(q + 3 * group, panel, Avx512F.PermuteVar16x32x2(o0, odd, o1));
+                }
+                q += 2 * panel;
+            }
+            d += 8;
+            s += col;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Halves(float* d, long panel, Vector512<float> v)
+    {
+        v.GetLower().Store(d);
+        v.GetUpper().Store(d + panel);
+    }
+
     [MethodImpl(Hot)]
     private static int Split128(float* d, long pitch, float* s, int n, int blocks)
     {

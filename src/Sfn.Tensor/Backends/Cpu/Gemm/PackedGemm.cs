@@ -85,8 +85,8 @@ internal sealed unsafe partial class PackedGemm
         _distinctInner = p.B1 != 0 ? p.Batch1 : 1;
         _distinctGroups = _bGroup != 0 ? _groups : 1;
         bool outerDiffers = p.B0 != 0 && p.Batch0 > 1;
-        // Few rows: a panel of B would be read once or twice, which does not pay for copying it.
-        _inPlaceB = p.BCol == 1 && p.M <= 2 * _mr;
+        // Few rows read a panel of B too rarely to pay for copying it. Rows of B whole pages apart would evict each other.
+        _inPlaceB = p.BCol == 1 && p.M <= (p.BRow % 1024 == 0 ? 2 : 24) * _mr;
 
         int padded = Pad(p.N);
         long one = (long)Math.Max(1, p.K) * padded, inner = (long)_distinctInner * _distinctGroups;

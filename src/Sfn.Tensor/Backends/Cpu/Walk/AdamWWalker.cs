@@ -4,7 +4,9 @@ using Sfn.Kernels;
 
 namespace Sfn.Backends.Cpu;
 
-/// <summary>AdamW in one pass over parameters, gradients and both moments. Loshchilov and Hutter 2017 (arXiv 1711.05101), in torch's order of operations.</summary>
+/// <summary>
+/// AdamW in one pass over parameters, gradients and both moments. Loshchilov and Hutter 2017 (arXiv 1711.05101), in torch's order of operations.
+/// </summary>
 internal static unsafe class AdamWWalker
 {
     /// <summary>

@@ -16,12 +16,20 @@ internal static unsafe class ColumnReduce
     private const long TileColumns = 1024;
 
     /// <summary>y[c] = reduction of column c, or y[c] combined with it under <paramref name="accumulate"/>.</summary>
-    public static void Columns<TMonoid>(TMonoid op, float* x, float* y, long rows, long cols, long xRow, bool accumulate) where TMonoid : struct, IMonoid
+    public static void Run<TMonoid>(TMonoid op, float* x, float* y, long rows, long cols, long xRow, bool accumulate) where TMonoid : struct, IMonoid
     {
+        if (cols == 1 && xRow == 1)
+        {
+            // One column without gaps is one long row.
+            float all = ReduceWalker.All(op, x, rows);
+            *y = accumulate ? op.Combine(new F1(*y), new F1(all)).V : all;
+            return;
+        }
         long blocks = Math.Max(1, (rows + BlockRows - 1) / BlockRows), tiles = (cols + TileColumns - 1) / TileColumns;
         float* partials = blocks == 1 && !accumulate ? y : CpuScratch.Rent(ScratchUse.Partials, blocks * cols);
-        var blocksKernel = new Blocks<TMonoid> { Op = op, X = x, Partials = partials, Rows = rows, Cols = cols, XRow = xRow, Tiles = tiles };
-        Chunked.Run(blocksKernel, blocks * tiles, Math.Max(1, Chunked.Elements / (Math.Min(BlockRows, Math.Max(1, rows)) * Math.Min(TileColumns, Math.Max(1, cols)))));
+        var kernel = new Blocks<TMonoid> { Op = op, X = x, Partials = partials, Rows = rows, Cols = cols, XRow = xRow, Tiles = tiles };
+        long tileSize = Math.Min(BlockRows, Math.Max(1, rows)) * Math.Min(TileColumns, Math.Max(1, cols));
+        Chunked.Run(kernel, blocks * tiles, Math.Max(1, Chunked.Elements / tileSize));
         if (partials != y) Combine(op, partials, y, blocks, cols, accumulate);
     }
 
@@ -83,7 +91,8 @@ internal static unsafe class ColumnReduce
 
     /// <summary>Reduces a tile of one block, on a lane of choice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void Tile<TMonoid, L>(TMonoid op, float* x, float* y, long rows, long n, long xRow) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
+    internal static void Tile<TMonoid, L>(TMonoid op, float* x, float* y, long rows, long n, long xRow)
+        where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
     {
         long i = 0;
         for (; i <= n - 2 * L.Width; i += 2 * L.Width)
@@ -107,18 +116,31 @@ internal static unsafe class ColumnReduce
             op.Combine(a, a2).Store(y + i);
             op.Combine(b, b2).Store(y + i + L.Width);
         }
-        for (; i < n; i++)
+        i += Narrow<TMonoid, L>(op, x + i, y + i, rows, n - i, xRow);
+        i += Narrow<TMonoid, F4>(op, x + i, y + i, rows, n - i, xRow);
+        Narrow<TMonoid, F1>(op, x + i, y + i, rows, n - i, xRow);
+    }
+
+    /// <summary>The columns that fill single lanes; returns how many were done.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static long Narrow<TMonoid, L>(TMonoid op, float* x, float* y, long rows, long n, long xRow)
+        where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
+    {
+        long i = 0;
+        for (; i <= n - L.Width; i += L.Width)
         {
-            F1 a = op.Identity<F1>(), a2 = a;
+            L a = op.Identity<L>(), b = a;
+            float* at = x + i;
             long r = 0;
-            for (; r <= rows - 2; r += 2)
+            for (; r <= rows - 2; r += 2, at += 2 * xRow)
             {
-                a = op.Combine(a, op.Map(new F1(x[i + r * xRow])));
-                a2 = op.Combine(a2, op.Map(new F1(x[i + (r + 1) * xRow])));
+                a = op.Combine(a, op.Map(L.Load(at)));
+                b = op.Combine(b, op.Map(L.Load(at + xRow)));
             }
-            if (r < rows) a = op.Combine(a, op.Map(new F1(x[i + r * xRow])));
-            y[i] = op.Combine(a, a2).V;
+            if (r < rows) a = op.Combine(a, op.Map(L.Load(at)));
+            op.Combine(a, b).Store(y + i);
         }
+        return i;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

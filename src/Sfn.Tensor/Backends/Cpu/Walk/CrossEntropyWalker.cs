@@ -24,8 +24,11 @@ internal static unsafe class CrossEntropyWalker
         for (long r = 0; r < rows; r++)
         {
             if ((uint)targets[r] >= (uint)classes && targets[r] != ignoreIndex)
+            {
                 throw new ArgumentOutOfRangeException(nameof(targets),
-                    $"Target {targets[r]} of row {r} is not a class: there are {classes} classes (0 to {classes - 1}), and {ignoreIndex} is ignored. Check the vocabulary of the data.");
+                    $"Target {targets[r]} of row {r} is not a class: there are {classes} classes (0 to {classes - 1}), and {ignoreIndex} is ignored. "
+                    + "Check the vocabulary of the data.");
+            }
         }
         var kernel = new Kernel
         {
@@ -104,36 +107,39 @@ internal static unsafe class CrossEntropyWalker
     }
 
     /// <summary>Σ e^(x − shift), and the terms in place of x.</summary>
-    [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Exponentials<L>(float* x, int n, float shift, bool store) where L : struct, IVectorLane<L>
     {
-        var add = new SumMonoid();
-        L first = L.Of(0f), second = first, minus = L.Of(shift);
-        int i = 0;
-        for (; i <= n - 2 * L.Width; i += 2 * L.Width)
+        int rest = n % L.Width;
+        float sum = ExponentialsWhole<L>(x, n - rest, shift, store);
+        return rest == 0 ? sum : sum + ExponentialsTail<L>(x + n - rest, rest, shift, store);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float ExponentialsWhole<L>(float* x, int n, float shift, bool store) where L : struct, IVectorLane<L>
+    {
+        L first = L.Of(0f), minus = L.Of(shift);
+        for (int i = 0; i < n; i += L.Width)
         {
-            L v = L.Exp(L.Load(x + i) - minus), w = L.Exp(L.Load(x + i + L.Width) - minus);
-            if (store)
-            {
-                v.Store(x + i);
-                w.Store(x + i + L.Width);
-            }
+            L v = L.Exp(L.Load(x + i) - minus);
+            if (store) v.Store(x + i);
             first += v;
-            second += w;
         }
+        return first.Fold(new SumMonoid());
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float ExponentialsTail<L>(float* x, int count, float shift, bool store) where L : struct, IVectorLane<L>
+    {
         float* lane = stackalloc float[Tail.MaxWidth];
-        for (; i < n; i += L.Width)
+        Tail.Copy(x, lane, count);
+        L v = L.Exp(L.Load(lane) - L.Of(shift));
+        if (store)
         {
-            int count = Math.Min(L.Width, n - i);
-            Tail.Copy(x + i, lane, count);
-            L v = L.Exp(L.Load(lane) - minus);
-            first += Tail.Keep(add, v, count);
-            if (!store) continue;
             v.Store(lane);
-            Tail.Copy(lane, x + i, count);
+            Tail.Copy(lane, x, count);
         }
-        return (first + second).Fold(add);
+        return Tail.Keep(new SumMonoid(), v, count).Fold(new SumMonoid());
     }
 
     private static void Multiply<L>(float* x, int n, float factor) where L : struct, IVectorLane<L> => MapWalker.Forward<Scale, L>(new Scale(factor), x, x, n);

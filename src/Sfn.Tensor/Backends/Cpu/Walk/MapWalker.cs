@@ -13,7 +13,9 @@ internal static unsafe class MapWalker
 
     /// <summary>dx = f'(x)·dy, or dx += with <paramref name="accumulate"/>; x or y is null where the op does not keep it; dx may be dy.</summary>
     public static void Backward<TOp>(TOp op, float* x, float* y, float* dy, float* dx, long n, bool accumulate) where TOp : struct, IUnary =>
-        Chunked.Run(new BackwardKernel<TOp> { Op = op, X = x == null ? dy : x, Y = y == null ? dy : y, Dy = dy, Dx = dx, Accumulate = accumulate }, n, Chunked.Elements);
+        Chunked.Run(
+            new BackwardKernel<TOp> { Op = op, X = x == null ? dy : x, Y = y == null ? dy : y, Dy = dy, Dx = dx, Accumulate = accumulate },
+            n, Chunked.Elements);
 
     private struct ForwardKernel<TOp> : IRangeKernel where TOp : struct, IUnary
     {

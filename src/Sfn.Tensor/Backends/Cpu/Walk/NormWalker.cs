@@ -12,7 +12,8 @@ internal static unsafe class NormWalker
     /// dweight[c] = Σ_r dy[r, c] (x[r, c] − mean[r]) rstd[r] and dbias[c] = Σ_r dy[r, c] in one pass over x and dy.
     /// <paramref name="mean"/> is null for an RMS norm, <paramref name="dbias"/> where there is no bias.
     /// </summary>
-    public static void WeightGrad(float* x, float* dy, float* mean, float* rstd, float* dweight, float* dbias, long rows, long cols, long xRow, long dyRow, bool accumulate)
+    public static void WeightGrad(float* x, float* dy, float* mean, float* rstd, float* dweight, float* dbias,
+        long rows, long cols, long xRow, long dyRow, bool accumulate)
     {
         long blocks = Math.Max(1, (rows + ColumnReduce.BlockRows - 1) / ColumnReduce.BlockRows);
         float* partials = CpuScratch.Rent(ScratchUse.Partials, 2 * blocks * cols);
@@ -61,7 +62,8 @@ internal static unsafe class NormWalker
 
     /// <summary>The sums of one block for the columns that fill lanes; returns the first column not done.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static long Strip<L>(float* x, float* dy, float* mean, float* rstd, float* weights, float* biases, long rows, long i, long cols, long xRow, long dyRow)
+    internal static long Strip<L>(float* x, float* dy, float* mean, float* rstd, float* weights, float* biases,
+        long rows, long i, long cols, long xRow, long dyRow)
         where L : struct, IVectorLane<L>
     {
         for (; i <= cols - L.Width; i += L.Width)

@@ -4,11 +4,13 @@ using Sfn.Kernels;
 
 namespace Sfn.Backends.Cpu;
 
-/// <summary>Reductions along contiguous memory. Partials are combined as a tree of fixed shape: small errors, and the same bits for any number of threads.</summary>
+/// <summary>
+/// Reductions along contiguous memory. Partials are combined as a tree of fixed shape: small errors, and the same bits for any number of threads.
+/// </summary>
 internal static unsafe class ReduceWalker
 {
-    /// <summary>Elements that go into one set of vector accumulators: few additions in a row, so that rounding errors stay small.</summary>
-    private const long Leaf = 4096;
+    /// <summary>Lanes that go into one set of four accumulators: 32 additions in a row, so that rounding errors stay small.</summary>
+    private const long LeafLanes = 128;
 
     /// <summary>Elements of a chunk of <see cref="All"/>.</summary>
     private const long Chunk = 65536;
@@ -24,6 +26,10 @@ internal static unsafe class ReduceWalker
         }
         Chunked.Run(new RowsKernel<TMonoid> { Op = op, X = x, Y = y, Cols = cols, XRow = xRow }, rows, Chunked.Rows(cols));
     }
+
+    /// <summary>y[c] = reduction over the rows of column c, or y[c] combined with it under <paramref name="accumulate"/>.</summary>
+    public static void Columns<TMonoid>(TMonoid op, float* x, float* y, long rows, long cols, long xRow, bool accumulate) where TMonoid : struct, IMonoid =>
+        ColumnReduce.Run(op, x, y, rows, cols, xRow, accumulate);
 
     /// <summary>The reduction of n contiguous elements.</summary>
     public static float All<TMonoid>(TMonoid op, float* x, long n) where TMonoid : struct, IMonoid
@@ -85,13 +91,19 @@ internal static unsafe class ReduceWalker
     /// <summary>Pairwise over leaves, on a lane of choice.</summary>
     internal static float Tree<TMonoid, L>(TMonoid op, float* x, long n) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
     {
-        if (n <= Leaf) return Flat<TMonoid, L>(op, x, n);
-        long half = (n / 2 + Leaf - 1) / Leaf * Leaf;
-        float left = Tree<TMonoid, L>(op, x, half), right = Tree<TMonoid, L>(op, x + half, n - half);
-        return op.Combine(new F1(left), new F1(right)).V;
+        long leaf = LeafLanes * L.Width;
+        if (n > leaf)
+        {
+            long half = (n / 2 + leaf - 1) / leaf * leaf;
+            float left = Tree<TMonoid, L>(op, x, half), right = Tree<TMonoid, L>(op, x + half, n - half);
+            return op.Combine(new F1(left), new F1(right)).V;
+        }
+        long rest = n % L.Width, whole = n - rest;
+        if (whole == 0) return Rest<TMonoid, L>(op, x, (int)rest);
+        float result = Flat<TMonoid, L>(op, x, whole);
+        return rest == 0 ? result : op.Combine(new F1(result), new F1(Rest<TMonoid, L>(op, x + whole, (int)rest))).V;
     }
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Flat<TMonoid, L>(TMonoid op, float* x, long n) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
     {
@@ -105,13 +117,16 @@ internal static unsafe class ReduceWalker
             c = op.Combine(c, op.Map(L.Load(x + i + 2 * L.Width)));
             d = op.Combine(d, op.Map(L.Load(x + i + 3 * L.Width)));
         }
-        for (; i <= n - L.Width; i += L.Width) a = op.Combine(a, op.Map(L.Load(x + i)));
-        if (i < n)
-        {
-            float* lane = stackalloc float[Tail.MaxWidth];
-            Tail.Copy(x + i, lane, (int)(n - i));
-            b = op.Combine(b, Tail.Keep(op, op.Map(L.Load(lane)), (int)(n - i)));
-        }
+        for (; i < n; i += L.Width) a = op.Combine(a, op.Map(L.Load(x + i)));
         return op.Combine(op.Combine(a, b), op.Combine(c, d)).Fold(op);
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static float Rest<TMonoid, L>(TMonoid op, float* x, int count) where TMonoid : struct, IMonoid where L : struct, IVectorLane<L>
+    {
+        float* lane = stackalloc float[Tail.MaxWidth];
+        Tail.Copy(x, lane, count);
+        return Tail.Keep(op, op.Map(L.Load(lane)), count).Fold(op);
     }
 }

@@ -28,9 +28,11 @@ internal static unsafe class RowWalker
     /// <summary>A range of rows on this thread, on a lane of choice.</summary>
     internal static void Rows<TRow, L>(TRow op, in RowArgs args, long begin, long count) where TRow : struct, IRow where L : struct, IVectorLane<L>
     {
+        // One row struct that moves on: building one per row costs as much as a pass over 256 columns.
+        var row = new CpuRow<L>();
         for (long r = begin; r < begin + count; r++)
         {
-            var row = new CpuRow<L>(args, r);
+            row.MoveTo(args, r);
             op.Run(ref row);
         }
     }
@@ -73,10 +75,10 @@ internal readonly unsafe struct CpuRowAt<L>(float* a, float* b, float* c, float*
 /// <summary>One row on the CPU: every pass is a loop of vectors with two accumulators.</summary>
 internal unsafe struct CpuRow<L> : IRowWalker where L : struct, IVectorLane<L>
 {
-    private readonly float* _a, _b, _c, _d, _y, _scalar0, _scalar1, _kept0, _kept1;
-    private readonly int _length;
+    private float* _a, _b, _c, _d, _y, _scalar0, _scalar1, _kept0, _kept1;
+    private int _length;
 
-    public CpuRow(in RowArgs args, long row)
+    public void MoveTo(in RowArgs args, long row)
     {
         _a = args.A == null ? null : args.A + row * args.ARow;
         _b = args.B == null ? null : args.B + row * args.BRow;
@@ -105,18 +107,34 @@ internal unsafe struct CpuRow<L> : IRowWalker where L : struct, IVectorLane<L>
     public readonly float Log(float x) => Vec.Log(x);
 
     public readonly float Reduce<TMonoid, TBody>(TMonoid monoid, TBody body) where TMonoid : struct, IMonoid where TBody : struct, IRowBody =>
-        Reduce(monoid, body, _a, _b, _c, _d, _y, _length, store: false);
+        Reduce(monoid, body, store: false);
 
     public readonly float StoreReduce<TMonoid, TBody>(TMonoid monoid, TBody body) where TMonoid : struct, IMonoid where TBody : struct, IRowBody =>
-        Reduce(monoid, body, _a, _b, _c, _d, _y, _length, store: true);
+        Reduce(monoid, body, store: true);
 
-    public readonly void Store<TBody>(TBody body) where TBody : struct, IRowBody => Store(body, _a, _b, _c, _d, _y, _length);
+    public readonly void Store<TBody>(TBody body) where TBody : struct, IRowBody
+    {
+        int rest = _length & (L.Width - 1);
+        StoreWhole(body, _length - rest);
+        if (rest != 0) StoreTail(body, _length - rest, rest);
+    }
 
-    [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Reduce<TMonoid, TBody>(TMonoid monoid, TBody body, float* a, float* b, float* c, float* d, float* y, long n, bool store)
+    private readonly float Reduce<TMonoid, TBody>(TMonoid monoid, in TBody body, bool store) where TMonoid : struct, IMonoid where TBody : struct, IRowBody
+    {
+        int rest = _length & (L.Width - 1), whole = _length - rest;
+        if (whole == 0) return ReduceTail(monoid, body, 0, rest, store);
+        float result = ReduceWhole(monoid, body, whole, store);
+        return rest == 0 ? result : monoid.Combine(new F1(result), new F1(ReduceTail(monoid, body, whole, rest, store))).V;
+    }
+
+    // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack. Bodies come by reference and
+    // are copied, which puts each of their scalars into a register of its own.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly float ReduceWhole<TMonoid, TBody>(TMonoid monoid, in TBody bodyRef, long n, bool store)
         where TMonoid : struct, IMonoid where TBody : struct, IRowBody
     {
+        var body = bodyRef;
+        float* a = _a, b = _b, c = _c, d = _d, y = _y;
         L first = monoid.Identity<L>(), second = first;
         long i = 0;
         for (; i <= n - 2 * L.Width; i += 2 * L.Width)
@@ -130,45 +148,56 @@ internal unsafe struct CpuRow<L> : IRowWalker where L : struct, IVectorLane<L>
             first = monoid.Combine(first, monoid.Map(v));
             second = monoid.Combine(second, monoid.Map(w));
         }
-        float* lanes = stackalloc float[5 * Tail.MaxWidth];
-        for (; i < n; i += L.Width)
+        if (i < n)
         {
-            // At most two rounds: a whole lane, and what is left of one.
-            int count = (int)Math.Min(L.Width, n - i);
-            L v = body.At<L, CpuRowAt<L>>(Rest(lanes, a, b, c, d, y, i, count));
-            if (store)
-            {
-                v.Store(lanes);
-                Tail.Copy(lanes, y + i, count);
-            }
-            first = monoid.Combine(first, Tail.Keep(monoid, monoid.Map(v), count));
+            L v = body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i));
+            if (store) v.Store(y + i);
+            first = monoid.Combine(first, monoid.Map(v));
         }
         return monoid.Combine(first, second).Fold(monoid);
     }
 
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Store<TBody>(TBody body, float* a, float* b, float* c, float* d, float* y, long n) where TBody : struct, IRowBody
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly float ReduceTail<TMonoid, TBody>(TMonoid monoid, in TBody body, long i, int count, bool store)
+        where TMonoid : struct, IMonoid where TBody : struct, IRowBody
     {
-        long i = 0;
-        for (; i <= n - L.Width; i += L.Width) body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i)).Store(y + i);
-        if (i == n) return;
         float* lanes = stackalloc float[5 * Tail.MaxWidth];
-        int count = (int)(n - i);
-        body.At<L, CpuRowAt<L>>(Rest(lanes, a, b, c, d, y, i, count)).Store(lanes);
-        Tail.Copy(lanes, y + i, count);
+        L v = body.At<L, CpuRowAt<L>>(Rest(lanes, i, count));
+        if (store)
+        {
+            v.Store(lanes);
+            Tail.Copy(lanes, _y + i, count);
+        }
+        return Tail.Keep(monoid, monoid.Map(v), count).Fold(monoid);
     }
 
-    /// <summary>Copies <paramref name="count"/> columns of every input, so that a whole lane can be read. Whole lanes are read in place.</summary>
-    private static CpuRowAt<L> Rest(float* lanes, float* a, float* b, float* c, float* d, float* y, long i, int count)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly void StoreWhole<TBody>(in TBody bodyRef, long n) where TBody : struct, IRowBody
     {
-        if (count == L.Width) return new(a, b, c, d, y, i);
+        var body = bodyRef;
+        float* a = _a, b = _b, c = _c, d = _d, y = _y;
+        for (long i = 0; i < n; i += L.Width) body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i)).Store(y + i);
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly void StoreTail<TBody>(in TBody body, long i, int count) where TBody : struct, IRowBody
+    {
+        float* lanes = stackalloc float[5 * Tail.MaxWidth];
+        body.At<L, CpuRowAt<L>>(Rest(lanes, i, count)).Store(lanes);
+        Tail.Copy(lanes, _y + i, count);
+    }
+
+    /// <summary>Copies <paramref name="count"/> columns of every input, so that a whole lane can be read.</summary>
+    private readonly CpuRowAt<L> Rest(float* lanes, long i, int count)
+    {
         const int Step = Tail.MaxWidth;
-        if (a != null) Tail.Copy(a + i, lanes, count);
-        if (b != null) Tail.Copy(b + i, lanes + Step, count);
-        if (c != null) Tail.Copy(c + i, lanes + 2 * Step, count);
-        if (d != null) Tail.Copy(d + i, lanes + 3 * Step, count);
-        if (y != null) Tail.Copy(y + i, lanes + 4 * Step, count);
+        if (_a != null) Tail.Copy(_a + i, lanes, count);
+        if (_b != null) Tail.Copy(_b + i, lanes + Step, count);
+        if (_c != null) Tail.Copy(_c + i, lanes + 2 * Step, count);
+        if (_d != null) Tail.Copy(_d + i, lanes + 3 * Step, count);
+        if (_y != null) Tail.Copy(_y + i, lanes + 4 * Step, count);
         return new(lanes, lanes + Step, lanes + 2 * Step, lanes + 3 * Step, lanes + 4 * Step, 0);
     }
 }

@@ -11,17 +11,20 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class ZipWalker
 {
     /// <summary>y = f(a, b).</summary>
-    public static void Forward<TOp>(TOp op, float* a, float* b, float* y, long rows, long cols, long aRow, long aCol, long bRow, long bCol)
+    public static void Forward<TOp>(TOp op, float* a, float* b, float* y,
+        long rows, long cols, long aRow, long aCol, long bRow, long bCol)
         where TOp : struct, IBinary =>
         Run<TOp, ForwardPart>(op, a, b, null, null, y, rows, cols, aRow, aCol, bRow, bCol);
 
     /// <summary>da = ∂f/∂a·dy at the shape of y; the caller sums broadcasts. a, b or y is null where the op does not keep it.</summary>
-    public static void BackwardA<TOp>(TOp op, float* a, float* b, float* y, float* dy, float* da, long rows, long cols, long aRow, long aCol, long bRow, long bCol)
+    public static void BackwardA<TOp>(TOp op, float* a, float* b, float* y, float* dy, float* da,
+        long rows, long cols, long aRow, long aCol, long bRow, long bCol)
         where TOp : struct, IBinary =>
         Run<TOp, BackwardAPart>(op, a, b, y, dy, da, rows, cols, aRow, aCol, bRow, bCol);
 
     /// <summary>db = ∂f/∂b·dy at the shape of y; the caller sums broadcasts. a, b or y is null where the op does not keep it.</summary>
-    public static void BackwardB<TOp>(TOp op, float* a, float* b, float* y, float* dy, float* db, long rows, long cols, long aRow, long aCol, long bRow, long bCol)
+    public static void BackwardB<TOp>(TOp op, float* a, float* b, float* y, float* dy, float* db,
+        long rows, long cols, long aRow, long aCol, long bRow, long bCol)
         where TOp : struct, IBinary =>
         Run<TOp, BackwardBPart>(op, a, b, y, dy, db, rows, cols, aRow, aCol, bRow, bCol);
 
@@ -141,8 +144,10 @@ internal static unsafe class ZipWalker
             L vy = TPart.Gradient ? L.Load(y + i) : default, vdy = TPart.Gradient ? L.Load(dy + i) : default;
             TPart.Of(op, va, vb, vy, vdy).Store(target + i);
         }
-        if (i < n)
-            RowTail<TOp, TPart, L>(op, a + (aDense ? i : 0), aDense, b + (bDense ? i : 0), bDense, y + (TPart.Gradient ? i : 0), dy + (TPart.Gradient ? i : 0), target + i, (int)(n - i));
+        if (i == n) return;
+        if (aDense) a += i;
+        if (bDense) b += i;
+        RowTail<TOp, TPart, L>(op, a, aDense, b, bDense, y + i, dy + i, target + i, (int)(n - i));
     }
 
     [SkipLocalsInit]

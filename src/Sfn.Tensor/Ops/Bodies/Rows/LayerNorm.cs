@@ -80,5 +80,6 @@ internal readonly struct NormGradientTimesX<TAffine>(float mean, float rstd) : I
 internal readonly struct NormInputGradient<TAffine>(float mean, float rstd, float g, float gx) : IRowBody where TAffine : struct, INormAffine
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public L At<L, TAt>(TAt at) where L : struct, ILane<L> where TAt : struct, IRowAt<L> => rstd * (TAffine.Gradient<L, TAt>(at.C, at) - g - (at.A - mean) * rstd * gx);
+    public L At<L, TAt>(TAt at) where L : struct, ILane<L> where TAt : struct, IRowAt<L> =>
+        rstd * (TAffine.Gradient<L, TAt>(at.C, at) - g - (at.A - mean) * rstd * gx);
 }

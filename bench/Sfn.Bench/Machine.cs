@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Sfn.Backends.Cpu;
+
+namespace Sfn.Bench;
+
+/// <summary>The limits of this machine, measured with the threads that the kernels use.</summary>
+internal static unsafe class Machine
+{
+    private const long Stream = 16 << 20;   // floats per array: 64 MB, beyond any L3 share of two cores
+    private static float* s_a, s_b;
+    private static float s_sink;
+
+    /// <summary>FMA rate in FLOP/s at the widest vectors, for about <paramref name="seconds"/>.</summary>
+    public static double Peak(double seconds)
+    {
+        long rounds = 20_000;
+        double rate = 0;
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed.TotalSeconds < seconds || rate == 0)
+        {
+            var job = new PeakJob(rounds);
+            long began = Stopwatch.GetTimestamp();
+            CpuPool.Run(job, CpuPool.Threads);
+            double took = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            rate = Math.Max(rate, job.Flops * CpuPool.Threads / took);
+            if (took < seconds / 8) rounds *= 2;
+        }
+        return rate;
+    }
+
+    /// <summary>Bytes per second of a copy with non-temporal stores, reads and writes counted.</summary>
+    public static double CopyBandwidth() => Best(2, static (a, b, n) => Copy(a, b, n));
+
+    /// <summary>Bytes per second of reading.</summary>
+    public static double ReadBandwidth() => Best(1, static (a, b, n) => s_sink += Read(a, n));
+
+    private delegate void Kernel(float* a, float* b, long n);
+
+    private static double Best(int streams, Kernel kernel)
+    {
+        if (s_a == null)
+        {
+            s_a = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
+            s_b = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
+            new Span<float>(s_a, (int)Stream).Fill(1);
+            new Span<float>(s_b, (int)Stream).Fill(1);
+        }
+        var rates = new List<double>();
+        for (int i = 0; i < 9; i++)
+        {
+            long began = Stopwatch.GetTimestamp();
+            CpuPool.Run(new StreamJob(kernel), CpuPool.Threads * 8);
+            rates.Add(streams * Stream * 4 / Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+        rates.Sort();
+        return rates[^2];
+    }
+
+    private sealed class StreamJob(Kernel kernel) : CpuJob
+    {
+        public override void Run(int chunk)
+        {
+            long n = Stream / (CpuPool.Threads * 8) / 64 * 64;
+            kernel(s_a + chunk * n, s_b + chunk * n, n);
+        }
+    }
+
+    private sealed class PeakJob(long rounds) : CpuJob
+    {
+        public double Flops => rounds * (Vector512.IsHardwareAccelerated ? 16.0 * 32 : Vector256.IsHardwareAccelerated ? 12.0 * 16 : 12.0 * 8);
+
+        public override void Run(int chunk) => s_sink += Vector512.IsHardwareAccelerated ? Fma512(rounds) : Vector256.IsHardwareAccelerated ? Fma256(rounds) : Fma128(rounds);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float Fma512(long n)
+    {
+        var x = Vector512.Create(1.0000001f);
+        var y = Vector512.Create(0.9999999f);
+        Vector512<float> a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x, b0 = x, b1 = x, b2 = x, b3 = x, b4 = x, b5 = x, b6 = x, b7 = x;
+        for (long i = 0; i < n; i++)
+        {
+            a0 = Vector512.FusedMultiplyAdd(x, y, a0); a1 = Vector512.FusedMultiplyAdd(x, y, a1); a2 = Vector512.FusedMultiplyAdd(x, y, a2); a3 = Vector512.FusedMultiplyAdd(x, y, a3);
+            a4 = Vector512.FusedMultiplyAdd(x, y, a4); a5 = Vector512.FusedMultiplyAdd(x, y, a5); a6 = Vector512.FusedMultiplyAdd(x, y, a6); a7 = Vector512.FusedMultiplyAdd(x, y, a7);
+            b0 = Vector512.FusedMultiplyAdd(x, y, b0); b1 = Vector512.FusedMultiplyAdd(x, y, b1); b2 = Vector512.FusedMultiplyAdd(x, y, b2); b3 = Vector512.FusedMultiplyAdd(x, y, b3);
+            b4 = Vector512.FusedMultiplyAdd(x, y, b4); b5 = Vector512.FusedMultiplyAdd(x, y, b5); b6 = Vector512.FusedMultiplyAdd(x, y, b6); b7 = Vector512.FusedMultiplyAdd(x, y, b7);
+        }
+        return Vector512.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + b0 + b1 + b2 + b3 + b4 + b5 + b6 + b7);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float Fma256(long n)
+    {
+        var x = Vector256.Create(1.0000001f);
+        var y = Vector256.Create(0.9999999f);
+        Vector256<float> a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, b0 = x, b1 = x, b2 = x, b3 = x, b4 = x, b5 = x;
+        for (long i = 0; i < n; i++)
+        {
+            a0 = Vector256.FusedMultiplyAdd(x, y, a0); a1 = Vector256.FusedMultiplyAdd(x, y, a1); a2 = Vector256.FusedMultiplyAdd(x, y, a2);
+            a3 = Vector256.FusedMultiplyAdd(x, y, a3); a4 = Vector256.FusedMultiplyAdd(x, y, a4); a5 = Vector256.FusedMultiplyAdd(x, y, a5);
+            b0 = Vector256.FusedMultiplyAdd(x, y, b0); b1 = Vector256.FusedMultiplyAdd(x, y, b1); b2 = Vector256.FusedMultiplyAdd(x, y, b2);
+            b3 = Vector256.FusedMultiplyAdd(x, y, b3); b4 = Vector256.FusedMultiplyAdd(x, y, b4); b5 = Vector256.FusedMultiplyAdd(x, y, b5);
+        }
+        return Vector256.Sum(a0 + a1 + a2 + a3 + a4 + a5 + b0 + b1 + b2 + b3 + b4 + b5);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float Fma128(long n)
+    {
+        var x = Vector128.Create(1.0000001f);
+        var y = Vector128.Create(0.9999999f);
+        Vector128<float> a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, b0 = x, b1 = x, b2 = x, b3 = x, b4 = x, b5 = x;
+        for (long i = 0; i < n; i++)
+        {
+            a0 = Vector128.MultiplyAddEstimate(x, y, a0); a1 = Vector128.MultiplyAddEstimate(x, y, a1); a2 = Vector128.MultiplyAddEstimate(x, y, a2);
+            a3 = Vector128.MultiplyAddEstimate(x, y, a3); a4 = Vector128.MultiplyAddEstimate(x, y, a4); a5 = Vector128.MultiplyAddEstimate(x, y, a5);
+            b0 = Vector128.MultiplyAddEstimate(x, y, b0); b1 = Vector128.MultiplyAddEstimate(x, y, b1); b2 = Vector128.MultiplyAddEstimate(x, y, b2);
+            b3 = Vector128.MultiplyAddEstimate(x, y, b3); b4 = Vector128.MultiplyAddEstimate(x, y, b4); b5 = Vector128.MultiplyAddEstimate(x, y, b5);
+        }
+        return Vector128.Sum(a0 + a1 + a2 + a3 + a4 + a5 + b0 + b1 + b2 + b3 + b4 + b5);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void Copy(float* a, float* b, long n)
+    {
+        for (long i = 0; i < n; i += 32)
+        {
+            Vector256.Load(a + i).StoreAlignedNonTemporal(b + i);
+            Vector256.Load(a + i + 8).StoreAlignedNonTemporal(b + i + 8);
+            Vector256.Load(a + i + 16).StoreAlignedNonTemporal(b + i + 16);
+            Vector256.Load(a + i + 24).StoreAlignedNonTemporal(b + i + 24);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float Read(float* a, long n)
+    {
+        Vector256<float> s = default, t = default, u = default, v = default;
+        for (long i = 0; i < n; i += 32)
+        {
+            s += Vector256.Load(a + i);
+            t += Vector256.Load(a + i + 8);
+            u += Vector256.Load(a + i + 16);
+            v += Vector256.Load(a + i + 24);
+        }
+        return Vector256.Sum(s + t + u + v);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+
+namespace Sfn.Bench;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed class Options
+{
+    public const string Usage = """
+        usage: Sfn.Bench COMMAND [options]
+          limits   FMA peak and bandwidth of this machine, then every hot kernel as a share of its limit
+          ffn      feedforward of all structures at 63 % and 32 %: time and speed-up over dense
+          step     whole training steps (a) 6 x 384 and (b) 12 x 768: tokens/s, share of the peak, memory
+          guard    a quick step and matmul with generous floors; allocations above the limit fail, timing never does
+          micro    BenchmarkDotNet (its own options follow)
+        options:
+          --json            one JSON object per line
+          --threads N       threads of the CPU backend (default: all)
+          --seconds X       measuring time per figure (default: 0.6)
+          --only TEXT       only figures whose name contains TEXT
+          --width N         ffn: this width only (default: 256 512 768 1024 2048)
+        """;
+
+    public Options(string[] args)
+    {
+        Command = args.Length > 0 ? args[0] : "";
+        Rest = args.Length > 0 ? args[1..] : [];
+        for (int i = 0; i < Rest.Length; i++)
+        {
+            string Next() => i + 1 < Rest.Length ? Rest[++i] : throw new ArgumentException($"{Rest[i]} needs a value");
+            switch (Rest[i])
+            {
+                case "--json": Json = true; break;
+                case "--threads": Threads = int.Parse(Next(), CultureInfo.InvariantCulture); break;
+                case "--seconds": Seconds = double.Parse(Next(), CultureInfo.InvariantCulture); break;
+                case "--only": Only = Next(); break;
+                case "--width": Width = int.Parse(Next(), CultureInfo.InvariantCulture); break;
+            }
+        }
+    }
+
+    public string Command { get; }
+    public string[] Rest { get; }
+    public bool Json { get; }
+    public int Threads { get; } = Environment.ProcessorCount;
+    public double Seconds { get; } = 0.6;
+    public string Only { get; } = "";
+    public int Width { get; }
+
+    public bool Wants(string name) => name.Contains(Only, StringComparison.OrdinalIgnoreCase);
+}
