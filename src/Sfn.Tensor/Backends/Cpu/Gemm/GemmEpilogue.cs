@@ -89,11 +89,11 @@ internal static unsafe class GemmEpilogue
     private struct Gelu : IFunction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<float> Of(Vector256<float> x) => 
+        public static Vector256<float> Of(Vector256<float> x) =>
             x / (Vector256<float>.One + Exp(-x * Vector256.MultiplyAddEstimate(x * x, Vector256.Create(Gelu3), Vector256.Create(Gelu1))));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<float> Of(Vector128<float> x) => 
+        public static Vector128<float> Of(Vector128<float> x) =>
             x / (Vector128<float>.One + Exp(-x * Vector128.MultiplyAddEstimate(x * x, Vector128.Create(Gelu3), Vector128.Create(Gelu1))));
     }
 
