@@ -19,6 +19,14 @@ public class OpTests : LeakCheck
         Compare(c, OpRun.Run(c, inputs, DType.F32, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
     }
 
+    [Theory, MemberData(nameof(Names))]
+    public void Float64_on_the_CPU_is_the_reference(string name)
+    {
+        var c = OpTable.Find(name) with { Tolerance = 1e-12, GradientTolerance = 1e-12 };
+        var inputs = OpRun.Inputs(c);
+        Compare(c, OpRun.Run(c, inputs, DType.F64, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
+    }
+
     [Theory, MemberData(nameof(Differentiable))]
     public void Gradient_equals_finite_differences(string name)
     {
