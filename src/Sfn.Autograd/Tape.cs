@@ -61,7 +61,7 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         for (int i = 0; i < inputs.Count; i++)
         {
             if (inputs[i]?.Recorder is Tape { _closed: false } other && other != this)
-                throw new NoGradient($"{op.Name} reads a value of another open tape, whose gradient would be lost. Watch it on the inner tape, or Detach() it.");
+                throw new NoGradient($"{op.Name} reads a value of another open tape; its gradient would be lost. Watch it on the inner tape, or Detach() it.");
         }
         if (!tracked) return;
         if (!TOp.Differentiable)

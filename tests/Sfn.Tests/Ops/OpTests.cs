@@ -72,7 +72,10 @@ public class OpTests : LeakCheck
         Assert.Equal(expected.Shape, actual.Shape);
         OpRun.Near(actual.Y, expected.Y, c.Tolerance, what + "result");
         for (int i = 0; i < c.Args.Length; i++)
-            if (expected.Gradients[i] is { } gradient && actual.Gradients[i] is { } found) OpRun.Near(found, gradient, c.GradientTolerance, $"{what}gradient of input {i}");
+        {
+            if (expected.Gradients[i] is { } gradient && actual.Gradients[i] is { } found)
+                OpRun.Near(found, gradient, c.GradientTolerance, $"{what}gradient of input {i}");
+        }
     }
 
     private static void Differences(OpCase c, OpResult result)

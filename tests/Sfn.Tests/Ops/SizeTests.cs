@@ -71,7 +71,8 @@ public class SizeTests : LeakCheck
     public void RmsNorm() => Each(n => new("rmsnorm", [X(4, n + 3), X(n + 3)], x => x[0].RmsNorm(x[1])), 1000);
 
     [Fact]
-    public void CrossEntropy() => Each(n => new("cross_entropy", [X(4, n + 1), new([4]) { Type = DType.I32, Values = [0, n, n / 2, -100] }], x => x[0].CrossEntropy(x[1])), 1000);
+    public void CrossEntropy() => Each(n => new("cross_entropy", [X(4, n + 1), new([4]) { Type = DType.I32, Values = [0, n, n / 2, -100] }],
+        x => x[0].CrossEntropy(x[1])), 1000);
 
     [Fact]
     public void Many_rows_of_softmax_and_norm()
@@ -88,7 +89,8 @@ public class SizeTests : LeakCheck
     {
         using var scope = Scope.Open();
         var x = Tensor.Randn([100003], 3);
-        foreach (var f in new Func<Tensor, Tensor>[] { t => t.Sum(), t => t.Norm(), t => t.LogSumExp(), t => t.Softmax(), t => t[..100000].Reshape(1000, 100).Sum(0) })
+        Func<Tensor, Tensor>[] ops = [t => t.Sum(), t => t.Norm(), t => t.LogSumExp(), t => t.Softmax(), t => t[..100000].Reshape(1000, 100).Sum(0)];
+        foreach (var f in ops)
             Assert.Equal(f(x).ToArray(), f(x).ToArray());
     }
 
