@@ -54,7 +54,13 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     {
         bool tracked = TOp.AlwaysRecord;
         for (int i = 0; i < inputs.Count && !tracked; i++) tracked = inputs[i] is { } x && IsTracked(x);
-        if (!tracked || !output.DType.IsFloat()) return;
+        if (!output.DType.IsFloat()) return;
+        for (int i = 0; i < inputs.Count; i++)
+        {
+            if (inputs[i]?.Recorder is Tape { _closed: false } other && other != this)
+                throw new NoGradient($"{op.Name} reads a value of another open tape; its gradient would be lost. Watch it on the inner tape, or Detach() it.");
+        }
+        if (!tracked) return;
         if (!TOp.Differentiable)
             throw new NoGradient($"{op.Name} has no gradient, but its input descends from a parameter. Call Detach() on the input if that is meant.");
         if (Thread.CurrentThread != _thread) throw new InvalidOperationException("A tape records on the thread that opened it.");

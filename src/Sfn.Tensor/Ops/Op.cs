@@ -42,7 +42,10 @@ public static class Op
             t_recorder = recorder;
             t_current = outer;
         }
-        recorder?.Record(op, inputs, y, extras);
+        if (recorder is null) return y;
+        // A result has a place of its own on the tape, also where an op hands its input through.
+        for (int i = 0; i < inputs.Count; i++) if (ReferenceEquals(inputs[i], y)) y = y.Detach();
+        recorder.Record(op, inputs, y, extras);
         return y;
     }
 

@@ -179,6 +179,69 @@ public class TapeTests : LeakCheck
     }
 
     [Fact]
+    public void A_value_of_the_outer_tape_does_not_lose_its_gradient_silently()
+    {
+        using var outer = new Tape();
+        var x = outer.Watch(Tensor.From([2f]));
+        using (var inner = new Tape())
+        {
+            Assert.Contains("another open tape", Assert.Throws<NoGradient>(() => x * 2).Message, StringComparison.Ordinal);
+            Assert.Equal(4, (x.Detach() * 2).Item());
+            var y = inner.Watch(x);
+            inner.Backward(y * y);
+            Assert.Equal(4, inner.Gradient(y)!.Item());
+        }
+        outer.Backward(x * 3);
+        Assert.Equal(3, outer.Gradient(x)!.Item());
+    }
+
+    [Fact]
+    public void A_value_kept_from_a_closed_tape_is_a_constant()
+    {
+        Tensor kept;
+        using (var first = new Tape()) kept = (first.Watch(Tensor.From([2f])) * 2).Keep();
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([3f]));
+        tape.Backward(x * kept);
+        Assert.Equal(4, tape.Gradient(x)!.Item());
+    }
+
+    [Fact]
+    public void An_op_that_returns_its_input_has_a_gradient()
+    {
+        var w = new Parameter("w", Tensor.From([2f]));
+        using var tape = new Tape();
+        var x = w.Value * 3;
+        tape.Backward((Recompute.Run(t => t, x) * x).Sum());
+        Assert.Equal(36, w.Gradient!.Item());
+    }
+
+    [Fact]
+    public void Recompute_has_the_gradients_of_the_plain_function()
+    {
+        Parameter w = new("w", Tensor.Randn([4, 3], 1)), v = new("v", Tensor.Randn([3], 2));
+        Tensor F(Tensor t) => t.Linear(w.Value, null).Gelu().Linear(w.Value.Transpose()) * v.Value;
+        using var scope = Scope.Open();
+        var input = Tensor.Randn([5, 3], 3);
+        var runs = new List<float[][]>();
+        foreach (bool recompute in new[] { false, true })
+        {
+            using var tape = new Tape();
+            var x = tape.Watch(input);
+            var h = x + 1;
+            var y = recompute ? Recompute.Run(t => Recompute.Run(F, t).Tanh(), h) : F(h).Tanh();
+            tape.Backward((y * y).Sum());
+            runs.Add([y.Detach().ToArray(), tape.Gradient(x)!.ToArray(), w.Gradient!.ToArray(), v.Gradient!.ToArray()]);
+            w.ClearGradient();
+            v.ClearGradient();
+        }
+        for (int i = 0; i < runs[0].Length; i++) OpRunNear(runs[1][i], runs[0][i]);
+    }
+
+    private static void OpRunNear(float[] actual, float[] expected) =>
+        Ops.OpRun.Near([.. actual.Select(v => (double)v)], [.. expected.Select(v => (double)v)], 1e-6, "recomputed");
+
+    [Fact]
     public void Nothing_is_recorded_without_a_tape()
     {
         using var scope = Scope.Open();

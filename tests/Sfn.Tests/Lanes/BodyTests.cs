@@ -31,7 +31,8 @@ public class BodyTests
     {
         var bodies = typeof(Tensor).Assembly.GetTypes().Where(t => t.IsValueType && t.Namespace == "Sfn.Ops"
             && (typeof(IUnary).IsAssignableFrom(t) || typeof(IBinary).IsAssignableFrom(t)));
-        var tested = BodyTable.All.Select(b => b.GetType().GetGenericArguments()[0]).Select(t => t.IsGenericType ? t.GetGenericTypeDefinition() : t).ToHashSet();
+        var tested = BodyTable.All.Select(b => b.GetType().GetGenericArguments()[0])
+            .Select(t => t.IsGenericType ? t.GetGenericTypeDefinition() : t).ToHashSet();
         Assert.Empty(bodies.Where(b => !tested.Contains(b)).Select(b => b.Name));
     }
 

@@ -51,7 +51,8 @@ public class DTypeTests : LeakCheck
         float[] values = [1f, 1.00390625f, 1.01171875f, 1.0039064f, -1.00390625f, 3.4e38f, float.PositiveInfinity, float.NegativeInfinity, 0f, 1e-40f];
         float[] expected = [1f, 1f, 1.015625f, 1.0078125f, -1f, float.PositiveInfinity, float.PositiveInfinity, float.NegativeInfinity, 0f, 9.18355e-41f];
         var y = Tensor.From(values, Device.Get(device)).To(DType.BF16).ToArray();
-        for (int i = 0; i < y.Length; i++) Assert.True(y[i] == expected[i] || Math.Abs(y[i] - expected[i]) < 1e-42f, $"{values[i]:R} became {y[i]:R}, not {expected[i]:R}");
+        for (int i = 0; i < y.Length; i++)
+            Assert.True(y[i] == expected[i] || Math.Abs(y[i] - expected[i]) < 1e-42f, $"{values[i]:R} became {y[i]:R}, not {expected[i]:R}");
         Assert.True(float.IsNaN(Tensor.From([float.NaN], Device.Get(device)).To(DType.BF16).ToArray()[0]));
     }
 

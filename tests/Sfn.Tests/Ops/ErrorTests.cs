@@ -118,7 +118,8 @@ public class ErrorTests : LeakCheck
         using (Scope.Open("attention 3")) dead = Tensor.Ones([2, 3]);
         Assert.False(dead.IsAlive);
         string message = Assert.Throws<DeadTensor>(() => dead.Exp()).Message;
-        Assert.Equal("This tensor of shape [2, 3] was freed when attention 3 closed. Return it from the scope (scope.Return) or keep it (tensor.Keep()).", message);
+        Assert.Equal("This tensor of shape [2, 3] was freed when attention 3 closed. " +
+            "Return it from the scope (scope.Return) or keep it (tensor.Keep()).", message);
         Assert.Throws<DeadTensor>(() => dead + dead);
         Assert.Throws<DeadTensor>(() => dead.ToArray());
         Assert.Throws<DeadTensor>(() => dead.Keep());
@@ -142,7 +143,10 @@ public class ErrorTests : LeakCheck
         using var tape = new Tape();
         var x = tape.Watch(Tensor.From([1f, 2f, 3f]));
         foreach (var y in new[] { x.Greater(2.0), x.ArgMax(), x.To(DType.I32) })
-            Assert.Contains("does not descend from a parameter", Assert.Throws<NoGradient>(() => tape.Backward(y.To(DType.F32).Sum())).Message, StringComparison.Ordinal);
+        {
+            string message = Assert.Throws<NoGradient>(() => tape.Backward(y.To(DType.F32).Sum())).Message;
+            Assert.Contains("does not descend from a parameter", message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

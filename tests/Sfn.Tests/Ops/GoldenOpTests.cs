@@ -66,12 +66,15 @@ public class GoldenOpTests : LeakCheck
                 var both = input("x");
                 int half = both.Shape[^1] / 2;
                 return both.Narrow(-1, 0, half).SwiGlu(both.Narrow(-1, half, half));
-            case "layernorm": return input("x").LayerNorm(input("weight"), constant("bias") is null ? null : input("bias"), options.GetProperty("eps").GetSingle());
+            case "layernorm":
+                var bias = constant("bias") is null ? null : input("bias");
+                return input("x").LayerNorm(input("weight"), bias, options.GetProperty("eps").GetSingle());
             case "rmsnorm": return input("x").RmsNorm(input("weight"), options.GetProperty("eps").GetSingle());
             case "cross-entropy": return input("x").CrossEntropy(constant("targets")!, options.GetProperty("ignore_index").GetInt32());
             case "attention":
                 // The files have heads before tokens.
-                return Tensor.Attention(input("q").Transpose(1, 2), input("k").Transpose(1, 2), input("v").Transpose(1, 2), mask: constant("mask")).Transpose(1, 2);
+                Tensor q = input("q").Transpose(1, 2), k = input("k").Transpose(1, 2), v = input("v").Transpose(1, 2);
+                return Tensor.Attention(q, k, v, mask: constant("mask")).Transpose(1, 2);
             case "rope":
                 var x = input("x");
                 int offset = options.GetProperty("offset").GetInt32(), tokens = x.Shape[^2], dim = x.Shape[^1];

@@ -106,7 +106,8 @@ public static class OpRun
     {
         double error = Error(actual, expected, floor);
         if (error <= tolerance) return;
-        int at = Enumerable.Range(0, Math.Min(actual.Length, expected.Length)).MaxBy(i => double.IsNaN(actual[i] - expected[i]) ? double.MaxValue : Math.Abs(actual[i] - expected[i]));
+        double Gap(int i) => double.IsNaN(actual[i] - expected[i]) ? double.MaxValue : Math.Abs(actual[i] - expected[i]);
+        int at = Enumerable.Range(0, Math.Min(actual.Length, expected.Length)).MaxBy(Gap);
         Assert.Fail(actual.Length != expected.Length
             ? $"{what}: {actual.Length} elements instead of {expected.Length}"
             : $"{what}: relative error {error:e2} > {tolerance:e2}; element {at} is {actual[at]:R}, expected {expected[at]:R}");

@@ -19,6 +19,14 @@ public class OpTests : LeakCheck
         Compare(c, OpRun.Run(c, inputs, DType.F32, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
     }
 
+    [Theory, MemberData(nameof(Names))]
+    public void Float64_on_the_CPU_is_the_reference(string name)
+    {
+        var c = OpTable.Find(name) with { Tolerance = 1e-12, GradientTolerance = 1e-12 };
+        var inputs = OpRun.Inputs(c);
+        Compare(c, OpRun.Run(c, inputs, DType.F64, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
+    }
+
     [Theory, MemberData(nameof(Differentiable))]
     public void Gradient_equals_finite_differences(string name)
     {
@@ -64,7 +72,10 @@ public class OpTests : LeakCheck
         Assert.Equal(expected.Shape, actual.Shape);
         OpRun.Near(actual.Y, expected.Y, c.Tolerance, what + "result");
         for (int i = 0; i < c.Args.Length; i++)
-            if (expected.Gradients[i] is { } gradient && actual.Gradients[i] is { } found) OpRun.Near(found, gradient, c.GradientTolerance, $"{what}gradient of input {i}");
+        {
+            if (expected.Gradients[i] is { } gradient && actual.Gradients[i] is { } found)
+                OpRun.Near(found, gradient, c.GradientTolerance, $"{what}gradient of input {i}");
+        }
     }
 
     private static void Differences(OpCase c, OpResult result)

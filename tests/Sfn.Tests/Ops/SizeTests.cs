@@ -71,7 +71,8 @@ public class SizeTests : LeakCheck
     public void RmsNorm() => Each(n => new("rmsnorm", [X(4, n + 3), X(n + 3)], x => x[0].RmsNorm(x[1])), 1000);
 
     [Fact]
-    public void CrossEntropy() => Each(n => new("cross_entropy", [X(4, n + 1), new([4]) { Type = DType.I32, Values = [0, n, n / 2, -100] }], x => x[0].CrossEntropy(x[1])), 1000);
+    public void CrossEntropy() => Each(n => new("cross_entropy", [X(4, n + 1), new([4]) { Type = DType.I32, Values = [0, n, n / 2, -100] }],
+        x => x[0].CrossEntropy(x[1])), 1000);
 
     [Fact]
     public void Many_rows_of_softmax_and_norm()
@@ -88,8 +89,60 @@ public class SizeTests : LeakCheck
     {
         using var scope = Scope.Open();
         var x = Tensor.Randn([100003], 3);
-        foreach (var f in new Func<Tensor, Tensor>[] { t => t.Sum(), t => t.Norm(), t => t.LogSumExp(), t => t.Softmax(), t => t[..100000].Reshape(1000, 100).Sum(0) })
+        Func<Tensor, Tensor>[] ops = [t => t.Sum(), t => t.Norm(), t => t.LogSumExp(), t => t.Softmax(), t => t[..100000].Reshape(1000, 100).Sum(0)];
+        foreach (var f in ops)
             Assert.Equal(f(x).ToArray(), f(x).ToArray());
+    }
+
+    [Fact]
+    public void The_number_of_threads_does_not_change_a_bit()
+    {
+        Arg ids = new([600], 0, 50) { Type = DType.I32 };
+        OpCase[] cases =
+        [
+            new("map", [X(100003)], x => x[0].Gelu()),
+            new("zip", [X(300, 401), X(401)], x => x[0] * x[1]),
+            new("sum", [X(100003)], x => x[0].Sum()),
+            new("sum of columns", [X(1001, 130)], x => x[0].Sum(0)),
+            new("sum of rows", [X(130, 1001)], x => x[0].Sum(1)),
+            new("norm", [X(100003)], x => x[0].Norm()),
+            new("matmul", [X(150, 333), X(333, 170)], x => x[0].MatMul(x[1])),
+            new("matmul long inner", [X(20, 5000), X(5000, 30)], x => x[0].MatMul(x[1])),
+            new("batched matmul", [X(12, 40, 50), X(12, 50, 40)], x => x[0].MatMul(x[1])),
+            new("linear", [X(600, 96), X(128, 96), X(128), X(600, 128)], x => x[0].Linear(x[1], x[2], x[3])),
+            new("block_linear", [X(600, 96), X(4, 32, 24)], x => x[0].BlockLinear(x[1])),
+            new("shuffle_linear", [X(600, 96), X(4, 24, 24), X(4, 32, 24)], x => x[0].ShuffleLinear(x[1], x[2])),
+            new("softmax", [X(600, 97)], x => x[0].Softmax()),
+            new("layernorm", [X(600, 97), X(97), X(97)], x => x[0].LayerNorm(x[1], x[2])),
+            new("rmsnorm", [X(600, 97), X(97)], x => x[0].RmsNorm(x[1])),
+            new("cross_entropy", [X(600, 50), ids], x => x[0].CrossEntropy(x[1])),
+            new("linear_cross_entropy", [X(600, 32), X(50, 32), ids], x => x[0].LinearCrossEntropy(x[1], x[2])),
+            new("gather", [X(50, 64), ids], x => x[0].Gather(x[1])),
+            new("scatter_add", [X(50, 64), ids, X(600, 64)], x => x[0].ScatterAdd(x[1], x[2])),
+            new("attention", [X(2, 150, 4, 16), X(2, 150, 2, 16), X(2, 150, 2, 16)], x => Tensor.Attention(x[0], x[1], x[2])),
+            new("rope", [X(2, 150, 4, 16), X(150, 8) with { Gradient = false }, X(150, 8) with { Gradient = false }], x => x[0].Rope(x[1], x[2])),
+        ];
+        int before = Backends.Cpu.CpuPool.Threads;
+        try
+        {
+            foreach (var c in cases)
+            {
+                OpResult? first = null;
+                foreach (int threads in new[] { 1, 2, 3, 5 })
+                {
+                    Backends.Cpu.CpuPool.Threads = threads;
+                    var result = OpRun.Run(c, OpRun.Inputs(c), DType.F32, Device.Cpu, true);
+                    first ??= result;
+                    Assert.True(result.Y.AsSpan().SequenceEqual(first.Y), $"{c.Name}: the result with {threads} threads differs");
+                    for (int i = 0; i < c.Args.Length; i++)
+                        Assert.True(result.Gradients[i].AsSpan().SequenceEqual(first.Gradients[i]), $"{c.Name}: gradient {i} with {threads} threads differs");
+                }
+            }
+        }
+        finally
+        {
+            Backends.Cpu.CpuPool.Threads = before;
+        }
     }
 
     private static void Each(Func<int, OpCase> make, int largest = int.MaxValue)

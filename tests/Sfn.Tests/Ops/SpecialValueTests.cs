@@ -31,9 +31,11 @@ public class SpecialValueTests : LeakCheck
     public void Elementwise_of_two(string name)
     {
         // Silu and pow may flush or overflow a first factor at the ends of the range, which the second factor or exponent makes visible.
-        double[] values = name is "swiglu" or "pow tensor" ? [.. s_values.Where(v => !double.IsFinite(v) || v == 0 || Math.Abs(v) is > 1e-37 and < 1e37)] : s_values;
+        bool Tame(double v) => !double.IsFinite(v) || v == 0 || Math.Abs(v) is > 1e-37 and < 1e37;
+        double[] values = name is "swiglu" or "pow tensor" ? [.. s_values.Where(Tame)] : s_values;
         int n = values.Length;
-        Same(OpTable.Find(name) with { Args = [new([n, 1]) { Values = values }, new([n]) { Values = values }] }, i => $"({values[i / n]:R}, {values[i % n]:R})");
+        Arg column = new([n, 1]) { Values = values }, row = new([n]) { Values = values };
+        Same(OpTable.Find(name) with { Args = [column, row] }, i => $"({values[i / n]:R}, {values[i % n]:R})");
     }
 
     [Theory, MemberData(nameof(Rows))]
@@ -41,7 +43,8 @@ public class SpecialValueTests : LeakCheck
     {
         const int columns = 37;
         // Squares leave float32 long before the values do; there the reference is no measure.
-        double[] values = [.. s_values.Where(v => !(name.StartsWith("norm", StringComparison.Ordinal) && double.IsFinite(v) && Math.Abs(v) is > 1e18 or > 0 and < 1e-18))];
+        bool norm = name.StartsWith("norm", StringComparison.Ordinal);
+        double[] values = [.. s_values.Where(v => !norm || !double.IsFinite(v) || Math.Abs(v) is not (> 1e18 or > 0 and < 1e-18))];
         var matrix = new double[values.Length * columns];
         for (int i = 0; i < matrix.Length; i++) matrix[i] = (i % columns - 11) * 0.125;
         for (int i = 0; i < values.Length; i++) matrix[i * columns + 5 * i % columns] = values[i];
@@ -72,7 +75,7 @@ public class SpecialValueTests : LeakCheck
     };
 
     private static TheoryData<string> Names(int inputs, bool elementwise) =>
-        [.. OpTable.All.Where(c => c.Special && c.Args.Length == inputs && c.Args[0].Values is null && IsElementwise(c) == elementwise).Select(c => c.Name)];
+        [.. OpTable.All.Where(c => c.Special && c.Args.Length == inputs && c.Name != "max with equals" && IsElementwise(c) == elementwise).Select(c => c.Name)];
 
     private static bool IsElementwise(OpCase c)
     {

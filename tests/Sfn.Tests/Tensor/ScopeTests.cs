@@ -96,6 +96,30 @@ public class ScopeTests : LeakCheck
     }
 
     [Fact]
+    public void Tensors_outside_of_scopes_survive_collections_while_they_are_used()
+    {
+        // Four threads rent what the collector hands back: memory that is still read would change under its reader.
+        using var stop = new CancellationTokenSource();
+        int wrong = 0;
+        var workers = Enumerable.Range(1, 4).Select(i => new Thread(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var x = Tensor.Full([50_000 + i], i);
+                var y = (x * 2 + x).Reshape(1, -1).Softmax() * x.Count;
+                if (Math.Abs((y.Reshape(-1) + x.Contiguous()).Sum().Item() / x.Count - (1 + i)) > 1e-3) Interlocked.Increment(ref wrong);
+                var p = Tensor.Full([60, 60], 1).MatMul(Tensor.Full([60, 60], i)).Transpose().Contiguous();
+                if (p.Max().Item() != 60 * i || p.Min().Item() != 60 * i) Interlocked.Increment(ref wrong);
+            }
+        })).ToList();
+        workers.ForEach(w => w.Start());
+        for (long until = Environment.TickCount64 + 1500; Environment.TickCount64 < until;) GC.Collect();
+        stop.Cancel();
+        workers.ForEach(w => w.Join());
+        Assert.Equal(0, wrong);
+    }
+
+    [Fact]
     public void Threads_have_scopes_of_their_own()
     {
         using var scope = Scope.Open();
