@@ -36,7 +36,7 @@ internal static class StepBench
             var loss = model.Loss(tokens, targets);
             tape.Backward(loss);
             if (read) last = loss.Item();
-            optimizer.ClipNorm(1.0);
+            optimizer.ClipNorm(1f);
             optimizer.Step(1e-3f);
         }
 

@@ -20,6 +20,7 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     private readonly IRecorder? _outer = Op.Recorder;
     private readonly Thread _thread = Thread.CurrentThread;
     private Node? _current;
+    private bool _closed;
 
     /// <summary>Starts recording on this thread.</summary>
     public Tape()
@@ -132,10 +133,13 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     /// <summary>Stops recording and frees what is left.</summary>
     public void Dispose()
     {
+        if (_closed) return;
+        if (Thread.CurrentThread != _thread) throw new InvalidOperationException("A tape is closed on the thread that opened it.");
+        _scope.Dispose();                                           // refuses while an inner scope is open: nothing has changed then
+        _closed = true;
         if (ReferenceEquals(Op.Recorder, this) || Op.Recorder is null) Op.Recorder = _outer;
         foreach (var node in _nodes) node.Release();
         foreach (var slot in _slots) slot.Clear();
         _nodes.Clear();
-        _scope.Dispose();
     }
 }

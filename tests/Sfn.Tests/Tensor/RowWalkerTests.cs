@@ -5,6 +5,8 @@ using static Sfn.Tests.WalkerTests;
 
 namespace Sfn.Tests;
 
+using Sfn.Ops.Rows;
+
 public unsafe class RowWalkerTests
 {
     private const int Rows = 5;

@@ -114,7 +114,7 @@ internal sealed unsafe partial class CpuBackend(Device device)
         if (reduced.Rank == 1 && kept.Rank == 1 && (reduced.A[0] == 1 || columns == 1))
             ReduceWalker.Rows(monoid, F(x), F(y), rows, columns, rows == 1 ? columns : kept.A[0]);
         else if (reduced.Rank == 1 && kept.Rank == 1 && kept.A[0] == 1)
-            ColumnReduce.Columns(monoid, F(x), F(y), columns, rows, reduced.A[0], accumulate: false);
+            ReduceWalker.Columns(monoid, F(x), F(y), columns, rows, reduced.A[0], accumulate: false);
         else
         {
             using var dense = new DenseCopy(this, x);
