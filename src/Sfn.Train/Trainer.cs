@@ -103,7 +103,7 @@ public sealed partial class Trainer : IDisposable
                     BitsPerByte = Bits(loss, TrainingBytesPerToken),
                     ValLoss = evaluate ? _state.ValLoss : null,
                     ValBitsPerByte = evaluate ? Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) : null,
-                    LearningRate = rate,
+                    LearningRate = (double)(decimal)rate,   // by way of decimal: 0.003, not 0.00300000002607703
                     GradientNorm = norm,
                     TokensPerSecond = speed,
                     LiveBytes = Memory.Live(Model.Device),

@@ -176,14 +176,13 @@ public class TrainerTests
         Assert.False(Directory.Exists(folder["runs"]));
     }
 
-    public static TheoryData<FfnKind, double> Losses => new() { { FfnKind.Dense, 1.9 }, { FfnKind.LowRank, 1.9 }, { FfnKind.BlockDense, 1.9 }, { FfnKind.BlockShuffle, 1.9 } };
+    public static TheoryData<FfnKind, double> Losses => new() { { FfnKind.Dense, 0.85 }, { FfnKind.LowRank, 1.3 }, { FfnKind.BlockDense, 0.85 }, { FfnKind.BlockShuffle, 0.45 } };
 
     [Theory, MemberData(nameof(Losses))]
     public void Every_structure_learns(FfnKind kind, double most)
     {
         using var folder = new TemporaryFolder();
         var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0, CheckpointEvery = 0, EvalBatches = 8 });
-        TestContext.Current.TestOutputHelper?.WriteLine($"{kind}: {summary.ValLoss}");
         Assert.True(summary.ValLoss <= most, $"{kind}: {summary.ValLoss}");
     }
 
