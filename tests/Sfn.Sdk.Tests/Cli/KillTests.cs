@@ -41,10 +41,11 @@ public sealed class KillTests(SfnCommand sfn) : IClassFixture<SfnCommand>
                 return;
             }
             bool aim = writing < WhileWriting && random.Next(2) == 0;
-            if (Kill(arguments, folder, aim, TimeSpan.FromMilliseconds(random.Next(aim ? 400 : 1500))))
+            string[] before = Temporary(folder);
+            if (Kill(arguments, folder, before, aim, TimeSpan.FromMilliseconds(random.Next(aim ? 400 : 1500))))
             {
                 kills++;
-                if (Unfinished(folder)) writing++;
+                if (Temporary(folder).Except(before).Any()) writing++;
             }
             else
             {
@@ -56,13 +57,13 @@ public sealed class KillTests(SfnCommand sfn) : IClassFixture<SfnCommand>
     }
 
     /// <summary>Starts the command and kills it after a while, and then, if it shall be aimed, as soon as a checkpoint is being written. False if it came to its end.</summary>
-    private bool Kill(string[] arguments, string folder, bool aim, TimeSpan after)
+    private bool Kill(string[] arguments, string folder, string[] before, bool aim, TimeSpan after)
     {
         using var process = Process.Start(sfn.StartInfo(arguments))!;
         process.StandardInput.Close();
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         bool ended = process.WaitForExit(after);
-        while (!ended && aim && !Unfinished(folder)) ended = process.HasExited;
+        while (!ended && aim && !Temporary(folder).Except(before).Any()) ended = process.HasExited;
         if (!ended) process.Kill(entireProcessTree: true);
         process.WaitForExit();
         string said = output.GetAwaiter().GetResult() + error.GetAwaiter().GetResult();
@@ -70,11 +71,11 @@ public sealed class KillTests(SfnCommand sfn) : IClassFixture<SfnCommand>
         return !ended;
     }
 
-    // The temporary file of a checkpoint that has not taken its name.
-    private static bool Unfinished(string folder)
+    // Checkpoints that have not taken their name: of a running process, or left by one that was killed while it wrote.
+    private static string[] Temporary(string folder)
     {
-        try { return Directory.Exists(folder) && Directory.EnumerateFiles(folder, "checkpoint.safetensors.*.tmp").Any(); }
-        catch (IOException) { return false; }
+        try { return Directory.Exists(folder) ? Directory.GetFiles(folder, "checkpoint.safetensors.*.tmp") : []; }
+        catch (IOException) { return []; }
     }
 
     private string Hash(string name) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(sfn[$"runs/{name}/checkpoint.safetensors"])));

@@ -58,6 +58,8 @@ public class TrainerTests
         Assert.Equal(one, Run(config with { Threads = 2, Name = "two" }).CheckpointSha256);
         var own = TrainConfig.Load(Path.Combine(folder["runs"], "two", "config.json"));
         Assert.Equal(one, Run(own with { Threads = 3, Name = "three" }).CheckpointSha256);
+        // What is only looked at does not matter either.
+        Assert.Equal(one, Run(config with { LogEvery = 5, CheckpointEvery = 0, Name = "quiet" }).CheckpointSha256);
         Assert.NotEqual(one, Run(config with { Seed = 2, Name = "four" }).CheckpointSha256);
     }
 
@@ -153,6 +155,16 @@ public class TrainerTests
         var reports = new Reports(r => { if (r.Step >= 2) seen.Add((Memory.Live(), Memory.Allocations())); });
         Run(In(folder, s_tiny) with { Steps = 40, Accumulate = 2, EvalEvery = 10, CheckpointEvery = 10, Dropout = 0.1f }, reports);
         Assert.Single(seen.Distinct());
+    }
+
+    [Fact]
+    public void A_step_allocates_little_managed_memory()
+    {
+        using var folder = new TemporaryFolder();
+        var seen = new List<long>();
+        Run(In(folder, s_tiny) with { Layers = 12, Steps = 12, EvalEvery = 0, CheckpointEvery = 0, LogEvery = 100 }, new Reports(_ => seen.Add(GC.GetAllocatedBytesForCurrentThread())));
+        long most = seen.Zip(seen.Skip(1), (before, after) => after - before).Skip(4).SkipLast(1).Max();
+        Assert.True(most < 200_000, $"{most:N0} bytes");
     }
 
     [Fact]
