@@ -33,6 +33,9 @@ public sealed partial class Trainer : IDisposable
             _memory = new PeakMemory(config.DeviceOf());
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
             Optimizer = new AdamW(Model.Parameters, new() { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay });
+            // The weights have moved into flat storage: give back where they were made, and what reading the text has left.
+            Memory.CollectGarbage();
+            Memory.Trim(Model.Device);
             _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
             _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
             _tokens = new int[config.Batch * config.Context];
