@@ -35,7 +35,7 @@ internal static class Failure
         InputError or ConfigError or FormatError or SfnError => (error.Message, BadInput),
         IOException or UnauthorizedAccessException => (error.Message, BadInput),
         OutOfMemoryException => ("there is not enough memory; try a smaller --batch (with --accumulate to match), --context or model (sfn info estimates what is needed)", BadInput),
-        _ => ($"unexpected {error.GetType().Name}: {error.Message}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1", Defect),
+        _ => ($"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1", Defect),
     };
 
     // A message may quote what the user typed: no line breaks and no escape sequences reach the terminal.
