@@ -27,11 +27,11 @@ internal sealed class LiveTrainView : TrainView
         TrainSummary? summary = null;
         Terminal.Out.Live(Render()).AutoClear(false).Overflow(VerticalOverflow.Crop).Start(context =>
         {
-            using (new Timer(_ => context.UpdateTarget(Render()), null, s_redraw, s_redraw))
-            {
-                summary = work();
-            }
-            context.UpdateTarget(Render());
+            var timer = new Timer(_ => Redraw(context), null, s_redraw, s_redraw);
+            try { summary = work(); }
+            // Waits for a redraw that is under way: none may follow the end of the display.
+            finally { timer.DisposeAsync().AsTask().GetAwaiter().GetResult(); }
+            Redraw(context);
         });
         return summary!;
     }
@@ -53,11 +53,20 @@ internal sealed class LiveTrainView : TrainView
 
     public override void Stopping() => _stopping = true;
 
+    private void Redraw(LiveDisplayContext context)
+    {
+        try { context.UpdateTarget(Render()); }
+        catch (IOException)
+        {
+            // The terminal is gone. Training is worth more than the display.
+        }
+    }
+
     private IRenderable Render()
     {
         lock (_lock)
         {
-            if (_now is not { } now) return new Markup("measuring the untrained model …");
+            if (_now is not { } now) return new Markup("  starting …");
             var grid = new Grid().AddColumn(new GridColumn().NoWrap().Width(NameWidth).Padding(2, 0, 2, 0)).AddColumn(new GridColumn().NoWrap());
             double share = now.Steps == 0 ? 1 : (double)now.Step / now.Steps;
             Row("step", $"{Numbers.Count(now.Step)} of {Numbers.Count(now.Steps)}  {Bar(share)} {Math.Floor(100 * share).ToString(CultureInfo.InvariantCulture)} %");
