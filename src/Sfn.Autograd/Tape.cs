@@ -15,11 +15,11 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
 {
     private readonly List<Node> _nodes = new(256);
     private readonly List<Slot> _slots = new(256);                  // one per node: the gradient of its output
-    private readonly Dictionary<Parameter, int> _leaves = [];
     private readonly Scope _scope;
     private readonly IRecorder? _outer = Op.Recorder;
     private readonly Thread _thread = Thread.CurrentThread;
     private Node? _current;
+    private bool _closed;
 
     /// <summary>Starts recording on this thread.</summary>
     public Tape()
@@ -31,10 +31,8 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     /// <summary>Recorded nodes, leaves included.</summary>
     public int Count => _nodes.Count;
 
-    internal IReadOnlyList<Node> Nodes => _nodes;
-
-    /// <summary>Called with each node and the seconds its gradient took; for reports.</summary>
-    internal Action<Node, double>? Observer { get; set; }
+    /// <summary>Told of every node and its times, if set.</summary>
+    internal TapeReport? Report { get; set; }
 
     /// <summary>Makes the tape track a tensor that is no parameter: use the result in its place, then ask <see cref="Gradient"/> for it.</summary>
     public Tensor Watch(Tensor x)
@@ -79,26 +77,27 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         if (y.Recorder != this || !ReferenceEquals(Op.Recorder, this))
             throw new NoGradient("This tensor was not recorded by this tape, or backward has run already: it does not descend from a parameter, or was made before the tape or detached.");
         if (y.Shape != dy.Shape) throw new ShapeMismatch($"The gradient {dy.Shape} must have the result's shape {y.Shape}.");
+        string op = Op.Current, module = ModulePath.Current;
         Op.Recorder = null;
+        Report?.Started();
         _slots[y.Node].Set(dy);
         for (int i = y.Node; i >= 0; i--)
         {
             if (_nodes[i] is LeafNode || _slots[i].Gradient is not { } gradient) continue;
             _current = _nodes[i];
-            long began = Observer is null ? 0 : System.Diagnostics.Stopwatch.GetTimestamp();
+            ModulePath.Current = _current.Module;
+            Op.Current = _current.Name;
             using (Scope.Open(_current.Name))
             {
                 _current.CheckVersions();
-                string outer = Op.Current;
-                Op.Current = _current.Name;
                 _current.Backward(gradient, this);
-                Op.Current = outer;
             }
-            Observer?.Invoke(_current, System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds);
+            Report?.Differentiated(i);
             _current.Release();
             _slots[i].Clear();
         }
         _current = null;
+        (Op.Current, ModulePath.Current) = (op, module);
         for (int i = 0; i < _nodes.Count; i++) _nodes[i].Release();
     }
 
@@ -127,15 +126,19 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         output.Node = _nodes.Count;
         _nodes.Add(node);
         _slots.Add(new Slot());
+        Report?.Recorded(node);
     }
 
     /// <summary>Stops recording and frees what is left.</summary>
     public void Dispose()
     {
+        if (_closed) return;
+        if (Thread.CurrentThread != _thread) throw new InvalidOperationException("A tape is closed on the thread that opened it.");
+        _scope.Dispose();                                           // refuses while an inner scope is open: nothing has changed then
+        _closed = true;
         if (ReferenceEquals(Op.Recorder, this) || Op.Recorder is null) Op.Recorder = _outer;
         foreach (var node in _nodes) node.Release();
         foreach (var slot in _slots) slot.Clear();
         _nodes.Clear();
-        _scope.Dispose();
     }
 }

@@ -28,7 +28,7 @@ internal static class Failure
     }
 
     /// <summary>Prints one line.</summary>
-    public static void Report(string message) => Console.Error.WriteLine($"sfn: {OneLine(message)}");
+    public static void Report(string message) => Console.Error.WriteLine($"error: {OneLine(message)}");
 
     private static (string Message, int Code) Describe(Exception error) => error switch
     {

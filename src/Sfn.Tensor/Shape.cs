@@ -100,20 +100,25 @@ public readonly struct Shape : IEquatable<Shape>
         {
             int x = i <= a.Rank ? a._dims[a.Rank - i] : 1, y = i <= b.Rank ? b._dims[b.Rank - i] : 1;
             if (x != y && x != 1 && y != 1)
-                throw new ShapeMismatch($"Shapes {a} and {b} do not broadcast: dimension {-i} is {x} and {y}. Sizes must be equal or 1.");
+                throw new ShapeMismatch($"{Op()}Shapes {a} and {b} do not broadcast: dimension {-i} is {x} and {y}. Sizes must be equal or 1.");
             dims[rank - i] = x == 1 ? y : x;
         }
         return new(dims);
     }
+
+    private static string Op() => Ops.Op.Current is { Length: > 0 } op ? $"{op}: " : "";
 
     /// <summary>Turns a dimension counted from the end (-1 is the last) into one counted from the start.</summary>
     /// <exception cref="ShapeMismatch">There is no such dimension.</exception>
     public int Axis(int dim)
     {
         int axis = dim < 0 ? dim + Rank : dim;
-        if ((uint)axis >= (uint)Rank) throw new ShapeMismatch($"Dimension {dim} does not exist in shape {this}.");
+        if ((uint)axis >= (uint)Rank) throw NoAxis(dim);
         return axis;
     }
+
+    private ShapeMismatch NoAxis(int dim) => new($"Dimension {dim} does not exist in shape {this}: " +
+        (Rank == 0 ? "it is a scalar, which has no dimensions." : $"use 0..{Rank - 1}, or -{Rank}..-1 counted from the end."));
 
     /// <summary>Enumerates the sizes.</summary>
     public IEnumerator<int> GetEnumerator()

@@ -102,7 +102,7 @@ public sealed partial class Tensor
     /// <summary>This tensor if its elements lie densely in row-major order, else a copy that does.</summary>
     public Tensor Contiguous() => IsContiguous ? this : Op.Run(new Contiguous(), this);
 
-    /// <summary>The values in another element type, rounded to nearest; integers saturate, NaN becomes 0 in integers.</summary>
+    /// <summary>The values in another element type. Floats round to nearest even; integers are cut toward zero and saturate, NaN becomes 0.</summary>
     public Tensor To(DType dtype) => dtype == DType ? this : Op.Run(new Cast(dtype), this);
 
     /// <summary>A copy on another device, or this tensor if it is there already. Not recorded.</summary>

@@ -26,7 +26,11 @@ public sealed partial record TrainConfig
             string name = preset ?? (given["preset"] is JsonValue value && value.TryGetValue(out string? own) ? own : "tiny");
             // The preset's values, overlaid by the file's: so nothing is missing and every default has one source.
             var merged = JsonSerializer.SerializeToNode(FromPreset(name), TrainJson.Default.TrainConfig)!.AsObject();
-            foreach (var (key, item) in given) merged[key] = item?.DeepClone();
+            foreach (var (key, item) in given)
+            {
+                if (!merged.ContainsKey(key)) throw new InputError($"{source}: unknown name '{key}'; known are {string.Join(", ", merged.Select(p => p.Key))}");
+                merged[key] = item?.DeepClone();
+            }
             merged["preset"] = name;
             return merged.Deserialize(TrainJson.Default.TrainConfig)!;
         }
@@ -55,14 +59,11 @@ public sealed partial record TrainConfig
 
     private static string Explain(Exception error)
     {
-        if (error is not JsonException { Path: { Length: > 2 } path }) return $"not valid JSON ({error.Message.Split('\n')[0]})";
-        // "$.layers" → layers. The serializer says which property it could not map in the message only.
-        return error.Message.Contains("could not be mapped", StringComparison.Ordinal)
-            ? $"unknown name '{path[2..]}'; known are {string.Join(", ", Names())}"
-            : $"the value of '{path[2..]}' is not of the right kind ({error.Message.Split(" Path:")[0]})";
+        // "$.layers" → layers.
+        return error is JsonException { Path: { Length: > 2 } path }
+            ? $"the value of '{path[2..]}' is not of the right kind ({error.Message.Split(" Path:")[0]})"
+            : $"not valid JSON ({error.Message.Split('\n')[0]})";
     }
-
-    private static IEnumerable<string> Names() => TrainJson.Default.TrainConfig.Properties.Where(p => p.Get is not null).Select(p => p.Name);
 }
 
 /// <summary>Enumerations as lower-case words, as on the command line; numbers are refused.</summary>

@@ -98,12 +98,11 @@ public sealed partial class Trainer
         return now;
     }
 
-    private InputError NotFinite(long step, double loss, double norm)
+    private InputError NotFinite(string what)
     {
-        string what = double.IsFinite(loss) ? $"the gradients' norm is {norm}" : $"the loss is {loss}";
         string last = Folder[Checkpoint.LastFile];
-        string good = File.Exists(last) ? $"the last good checkpoint is {last} (step {Checkpoint.ReadState(last).Step})" : "there was no checkpoint yet";
-        return new InputError($"step {step}: {what}; {good}. Try a lower --lr, a longer --warmup or a lower --clip");
+        string good = File.Exists(last) ? $"the last good checkpoint is {last} (step {Checkpoint.ReadState(last).Step})" : "there is no checkpoint yet";
+        return new InputError($"after step {Step}: {what}; {good}. Try a lower --lr, a longer --warmup or a lower --clip");
     }
 
     private double TrainingBytesPerToken => (double)Corpus.TrainingBytes / Corpus.Training.Count;

@@ -22,6 +22,7 @@ public sealed partial class Trainer : IDisposable
     private readonly int[] _tokens, _targets;
     private readonly double _before;
     private CheckpointState _state;
+    private long _saved;
 
     private Trainer(TrainConfig config, RunFolder folder, Corpus corpus, bool ownsCorpus, bool resume)
     {
@@ -34,7 +35,9 @@ public sealed partial class Trainer : IDisposable
         _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
         _tokens = new int[config.Batch * config.Context];
         _targets = new int[_tokens.Length];
-        _state = resume && File.Exists(Folder[Checkpoint.LastFile]) ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
+        bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
+        _state = exists ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
+        _saved = exists ? _state.Step : -1;
         _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
         _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
     }
@@ -79,7 +82,8 @@ public sealed partial class Trainer : IDisposable
             bool last = step + 1 == Config.Steps, log = last || (step + 1) % Config.LogEvery == 0;
             double loss = Gradients(step, log);
             double norm = Optimizer.ClipNorm(Config.Clip);
-            if (!double.IsFinite(norm) || !double.IsFinite(loss)) throw NotFinite(step + 1, loss, norm);
+            if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
+            if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
             Optimizer.Step(rate);
             _state = _state with { Step = step + 1, Tokens = _state.Tokens + Config.TokensPerStep };
             lapTokens += Config.TokensPerStep;
@@ -126,7 +130,8 @@ public sealed partial class Trainer : IDisposable
             }, clock, progress);
             lap = Stopwatch.GetTimestamp();
         }
-        if (!File.Exists(Folder[Checkpoint.LastFile])) Save();
+        // Cancelled after the step's own check, or before the first step.
+        if (_saved != Step) Save();
         return Finish();
     }
 
@@ -153,13 +158,20 @@ public sealed partial class Trainer : IDisposable
     private void EvaluateAndKeepBest()
     {
         double loss = Evaluate();
+        if (!double.IsFinite(loss)) throw NotFinite($"the validation loss is {loss}");
         _state = _state with { ValLoss = loss };
         if (_state.BestLoss is { } best && !(loss < best)) return;
         _state = _state with { BestLoss = loss, BestStep = Step };
         Checkpoint.Save(Folder[Checkpoint.BestFile], Model.Parameters, null, _state);
     }
 
-    private void Save() => Checkpoint.Save(Folder[Checkpoint.LastFile], Model.Parameters, Optimizer, _state, Folder[Checkpoint.PreviousFile]);
+    private void Save()
+    {
+        // The last good checkpoint must stay one: a step may have made weights infinite that no loss has seen yet.
+        if (!Optimizer.IsFinite) throw NotFinite("the weights have left the range of float32");
+        Checkpoint.Save(Folder[Checkpoint.LastFile], Model.Parameters, Optimizer, _state, Folder[Checkpoint.PreviousFile]);
+        _saved = Step;
+    }
 
     private bool Due(long? every) => every > 0 && Step % every == 0;
 }

@@ -35,7 +35,7 @@ internal sealed class ModelSettings
     private readonly Setting<long?> _rank = Setting.Whole("--rank", Feedforward, "Rank of lowrank and blockdense.", most: MostWidth, standard: "a quarter of --width");
     private readonly Setting<long?> _blocks = Setting.Whole("--blocks", Feedforward, "Blocks of blockdense and blockshuffle.", most: MostWidth, standard: "4");
 
-    private readonly Setting<bool?> _denseFirstLayer = Setting.Flag("--dense-first-layer", Feedforward, "Whether the first layer keeps dense feedforward matrices.",
+    private readonly Setting<string?> _denseFirstLayer = Setting.Flag("--dense-first-layer", Feedforward, "Whether the first layer keeps dense feedforward matrices.",
         preset: c => c.DenseFirstLayer);
 
     private readonly Setting<string?> _norm = Setting.Choice("--norm", Variants, "Normalization.", ["layernorm", "rmsnorm"],
@@ -47,8 +47,8 @@ internal sealed class ModelSettings
     private readonly Setting<string?> _positions = Setting.Choice("--positions", Variants, "How positions enter the model.", ["rope", "learned"],
         preset: c => c.Positions == PositionKind.Rope ? "rope" : "learned");
 
-    private readonly Setting<bool?> _bias = Setting.Flag("--bias", Variants, "Whether linear layers and norms have biases.", preset: c => c.Bias);
-    private readonly Setting<bool?> _tied = Setting.Flag("--tied", Variants, "Whether the output head shares the embedding's matrix.", preset: c => c.Tied);
+    private readonly Setting<string?> _bias = Setting.Flag("--bias", Variants, "Whether linear layers and norms have biases.", preset: c => c.Bias);
+    private readonly Setting<string?> _tied = Setting.Flag("--tied", Variants, "Whether the output head shares the embedding's matrix.", preset: c => c.Tied);
 
     private readonly Setting<double?> _dropout = Setting.Real("--dropout", Variants, "Share of activations dropped in training.", x => x is >= 0 and < 1,
         "of at least 0 and below 1", preset: c => c.Dropout);
@@ -81,12 +81,12 @@ internal sealed class ModelSettings
             Ffn = parse.GetValue(_ffn) is { } name ? (FfnKind)Array.IndexOf(s_structures, name) : config.Ffn,
             Rank = (int)(parse.GetValue(_rank) ?? config.Rank),
             Blocks = (int)(parse.GetValue(_blocks) ?? config.Blocks),
-            DenseFirstLayer = parse.GetValue(_denseFirstLayer) ?? config.DenseFirstLayer,
+            DenseFirstLayer = parse.IsTrue(_denseFirstLayer, config.DenseFirstLayer),
             Norm = parse.GetValue(_norm) switch { null => config.Norm, "layernorm" => NormKind.LayerNorm, _ => NormKind.RmsNorm },
             Activation = parse.GetValue(_activation) switch { null => config.Activation, "gelu" => ActivationKind.Gelu, _ => ActivationKind.SwiGlu },
             Positions = parse.GetValue(_positions) switch { null => config.Positions, "rope" => PositionKind.Rope, _ => PositionKind.Learned },
-            Bias = parse.GetValue(_bias) ?? config.Bias,
-            Tied = parse.GetValue(_tied) ?? config.Tied,
+            Bias = parse.IsTrue(_bias, config.Bias),
+            Tied = parse.IsTrue(_tied, config.Tied),
             Dropout = (float)(parse.GetValue(_dropout) ?? config.Dropout),
         };
         if (parse.GetValue(_rank) is not null && config.Ffn is (FfnKind.Dense or FfnKind.BlockShuffle))

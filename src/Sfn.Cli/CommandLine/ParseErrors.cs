@@ -28,7 +28,7 @@ internal static class ParseErrors
             if (option.IdentifierTokenCount > 1) return $"{option.Option.Name} is given {option.IdentifierTokenCount} times; give it once";
             return error.Message;
         }
-        if (error.SymbolResult is ArgumentResult { Tokens.Count: 0 } argument) return $"{command} needs {argument.Argument.Name}: {argument.Argument.Description}";
+        if (error.SymbolResult is ArgumentResult { Tokens.Count: 0 } argument) return $"{command} needs {argument.Argument.Name}: {Lower(argument.Argument.Description ?? "")}";
         return null;
     }
 

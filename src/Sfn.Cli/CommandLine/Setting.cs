@@ -92,13 +92,12 @@ internal static class Setting
             OfPreset = preset,
         };
 
-    /// <summary>true or false.</summary>
-    public static Setting<bool?> Flag(string name, string group, string description, string? standard = null, Func<TrainConfig, bool>? preset = null) =>
-        new(name, group, "true|false", description, text => bool.TryParse(text, out bool value) ? (value, null) : (null, "must be true or false"))
-        {
-            Standard = standard,
-            OfPreset = preset is null ? null : p => preset(p) ? "true" : "false",
-        };
+    /// <summary>true or false. Not an option of type bool: System.CommandLine would take those without a value, too.</summary>
+    public static Setting<string?> Flag(string name, string group, string description, Func<TrainConfig, bool> preset) =>
+        Choice(name, group, description, ["true", "false"], preset: c => preset(c) ? "true" : "false");
+
+    /// <summary>The value of a <see cref="Flag"/> that was given, or <paramref name="otherwise"/>.</summary>
+    public static bool IsTrue(this ParseResult parse, Setting<string?> flag, bool otherwise) => parse.GetValue(flag) is { } word ? word == "true" : otherwise;
 
     /// <summary>Any text.</summary>
     public static Setting<string?> Text(string name, string group, string value, string description, string? standard = null, bool empty = false) =>

@@ -53,6 +53,7 @@ internal static class TrainCommand
         string path = RunPath.Short(trainer.Folder.Path);
         if (!summary.Completed)
         {
+            Console.WriteLine();
             Console.WriteLine($"Stopped after step {summary.Steps} of {trainer.Config.Steps}. The checkpoint is written; go on with: sfn train --resume {Quote(path)}");
             return interrupts.Requested ? interrupts.ExitCode : 0;
         }

@@ -39,10 +39,10 @@ internal sealed class LiveTrainView : TrainView
             _now = value;
             _received = Environment.TickCount64;
             if (value.Loss is { } loss && value.Step > 0) _curve.Add(value.Step, value.Steps, loss);
-            if (value.Evaluated && value.ValLoss is { } validation)
+            if (value.ValLoss is { } validation && (value.Evaluated || _validation is null))
             {
-                _validation = string.Create(CultureInfo.InvariantCulture,
-                    $"{validation:0.0000}, {value.ValBitsPerByte:0.000} bits per byte (step {value.Step})");
+                string step = value.Evaluated ? $" (step {value.Step})" : "";
+                _validation = string.Create(CultureInfo.InvariantCulture, $"{validation:0.0000}, {value.ValBitsPerByte:0.000} bits per byte{step}");
             }
         }
     }
@@ -54,7 +54,7 @@ internal sealed class LiveTrainView : TrainView
         lock (_lock)
         {
             if (_now is not { } now) return new Markup("measuring the untrained model …");
-            var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadLeft(2)).AddColumn(new GridColumn().NoWrap());
+            var grid = new Grid().AddColumn(new GridColumn().NoWrap().Padding(2, 0, 2, 0)).AddColumn(new GridColumn().NoWrap());
             double share = now.Steps == 0 ? 1 : (double)now.Step / now.Steps;
             Row("step", $"{Numbers.Count(now.Step)} of {Numbers.Count(now.Steps)}  {Bar(share)} {Math.Floor(100 * share).ToString(CultureInfo.InvariantCulture)} %");
             Row("loss", now.Loss is { } loss ? $"[bold]{loss.ToString("0.0000", CultureInfo.InvariantCulture)}[/]  [green]{_curve}[/]" : "");

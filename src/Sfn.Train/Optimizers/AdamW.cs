@@ -6,16 +6,16 @@ namespace Sfn.Train;
 public sealed record AdamWOptions
 {
     /// <summary>Decay rate of the mean of gradients, 0 to below 1.</summary>
-    public float Beta1 { get; init; } = 0.9f;
+    public double Beta1 { get; init; } = 0.9;
 
     /// <summary>Decay rate of the mean of squared gradients, 0 to below 1.</summary>
-    public float Beta2 { get; init; } = 0.999f;
+    public double Beta2 { get; init; } = 0.999;
 
     /// <summary>Added to the root, outside of it.</summary>
-    public float Epsilon { get; init; } = 1e-8f;
+    public double Epsilon { get; init; } = 1e-8;
 
     /// <summary>Decoupled decay: a step multiplies a parameter by 1 − rate·decay first.</summary>
-    public float WeightDecay { get; init; } = 0.1f;
+    public double WeightDecay { get; init; } = 0.1;
 
     /// <summary>Which parameters decay.</summary>
     public DecayGroup Decay { get; init; } = DecayGroup.All;
@@ -49,27 +49,27 @@ public sealed class AdamW : Optimizer
 
     private protected override string Prefix => "adamw";
 
-    private protected override void Update(int begin, int end, float learningRate, bool decays, int step, float scale)
+    private protected override void Update(int begin, int end, double rate, bool decays, int step, double scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end), m = Flat.Range(_m, begin, end), v = Flat.Range(_v, begin, end);
-        float decay = decays ? Options.WeightDecay : 0;
+        double decay = decays ? Options.WeightDecay : 0;
         double correction1 = 1 - Math.Pow(Options.Beta1, step), correction2 = 1 - Math.Pow(Options.Beta2, step);
         if (Kernels is { } kernels)
         {
-            kernels.AdamW(p, g, m, v, learningRate, Options.Beta1, Options.Beta2, Options.Epsilon, decay, (float)correction1, (float)correction2, scale);
+            kernels.AdamW(p, g, m, v, rate, Options.Beta1, Options.Beta2, Options.Epsilon, decay, correction1, correction2, scale);
             return;
         }
         Tensor value = new(p), mean = new(m), square = new(v), gradient = new Tensor(g) * scale;
-        var newMean = mean * (double)Options.Beta1 + gradient * (1 - (double)Options.Beta1);
-        var newSquare = square * (double)Options.Beta2 + gradient.Square() * (1 - (double)Options.Beta2);
-        var root = newSquare.Sqrt() * (1 / Math.Sqrt(correction2)) + (double)Options.Epsilon;
-        var changed = value * (1 - (double)learningRate * decay) - newMean / root * (learningRate / correction1);
+        var newMean = mean * Options.Beta1 + gradient * (1 - Options.Beta1);
+        var newSquare = square * Options.Beta2 + gradient.Square() * (1 - Options.Beta2);
+        var root = newSquare.Sqrt() * (1 / Math.Sqrt(correction2)) + Options.Epsilon;
+        var changed = value * (1 - rate * decay) - newMean / root * (rate / correction1);
         value.Backend.Copy(changed.View, p);
         value.Backend.Copy(newMean.View, m);
         value.Backend.Copy(newSquare.View, v);
     }
 
-    private static void Rate(float beta)
+    private static void Rate(double beta)
     {
         if (!(beta >= 0 && beta < 1)) throw new ArgumentOutOfRangeException(nameof(beta), $"AdamW's decay rates must be at least 0 and below 1, not {beta}.");
     }

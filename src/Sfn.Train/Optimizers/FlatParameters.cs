@@ -93,6 +93,13 @@ internal sealed class FlatParameters
         return sum;
     }
 
+    /// <summary>Whether all values are finite and far from overflow: one reduction, without memory.</summary>
+    public bool IsFinite()
+    {
+        using var scope = Scope.Open("FlatParameters.IsFinite");
+        return double.IsFinite(Reductions.Run(new SumSquares(), Values, Axes.All(1)).Item());
+    }
+
     /// <summary>Whether a parameter takes part in a step: it is not frozen and backward has reached it.</summary>
     public bool Takes(int segment) => _segments[segment].Parameter is { Frozen: false, Gradient: not null };
 

@@ -36,6 +36,9 @@ public abstract class Optimizer
     /// <summary>The state by name, for checkpoints: moments as live views of float32, and the steps each parameter has taken as an I32 vector.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> State => [.. Moments, (Prefix + ".steps", Tensor.From(StepsInOrder()))];
 
+    /// <summary>Whether the squares of all parameters have a finite sum.</summary>
+    public bool IsFinite => _flat.IsFinite();
+
     private protected FlatParameters Flat => _flat;
 
     private protected IOptimizerKernels? Kernels { get; }
@@ -83,7 +86,7 @@ public abstract class Optimizer
             // One pass for all neighbours with the same decay and the same bias correction: normally everything, or one pass per group.
             int end = begin + 1;
             while (end < segments.Length && _flat.Takes(end) && segments[end].Decays == segments[begin].Decays && Steps[end] == Steps[begin]) end++;
-            Update(begin, end, learningRate, segments[begin].Decays, ++Steps[begin], (float)_scale);
+            Update(begin, end, learningRate, segments[begin].Decays, ++Steps[begin], _scale);
             for (int i = begin + 1; i < end; i++) Steps[i] = Steps[begin];
             any = true;
             begin = end;
@@ -119,7 +122,7 @@ public abstract class Optimizer
     }
 
     /// <summary>Changes the segments from begin up to end, which have gradients.</summary>
-    private protected abstract void Update(int begin, int end, float learningRate, bool decays, int step, float scale);
+    private protected abstract void Update(int begin, int end, double rate, bool decays, int step, double scale);
 
     /// <summary>The moments of all parameters, named prefix/parameter.</summary>
     private protected (string Name, Tensor Value)[] Views(string prefix, Tensor flat)

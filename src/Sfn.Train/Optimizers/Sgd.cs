@@ -6,10 +6,10 @@ namespace Sfn.Train;
 public sealed record SgdOptions
 {
     /// <summary>How much of the last step's direction goes on, 0 to below 1.</summary>
-    public float Momentum { get; init; }
+    public double Momentum { get; init; }
 
     /// <summary>L2 decay as in torch's SGD: decay·p is added to the gradient.</summary>
-    public float WeightDecay { get; init; }
+    public double WeightDecay { get; init; }
 
     /// <summary>Which parameters decay.</summary>
     public DecayGroup Decay { get; init; } = DecayGroup.All;
@@ -39,18 +39,18 @@ public sealed class Sgd : Optimizer
 
     private protected override string Prefix => "sgd";
 
-    private protected override void Update(int begin, int end, float learningRate, bool decays, int step, float scale)
+    private protected override void Update(int begin, int end, double rate, bool decays, int step, double scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end), m = Flat.Range(_m, begin, end);
-        float decay = decays ? Options.WeightDecay : 0;
+        double decay = decays ? Options.WeightDecay : 0;
         if (Kernels is { } kernels)
         {
-            kernels.Sgd(p, g, m, learningRate, Options.Momentum, decay, scale);
+            kernels.Sgd(p, g, m, rate, Options.Momentum, decay, scale);
             return;
         }
         Tensor value = new(p), momentum = new(m);
-        var newMomentum = momentum * (double)Options.Momentum + (new Tensor(g) * scale + value * (double)decay);
-        var changed = value - newMomentum * learningRate;
+        var newMomentum = momentum * Options.Momentum + (new Tensor(g) * scale + value * decay);
+        var changed = value - newMomentum * rate;
         value.Backend.Copy(changed.View, p);
         value.Backend.Copy(newMomentum.View, m);
     }

@@ -24,7 +24,7 @@ public class OptimizerTests
     {
         var parameters = Parameters(Device.Get(device));
         double[][] p = [.. parameters.Select(x => Doubles(x.Value))], m = [.. p.Select(x => new double[x.Length])], v = [.. p.Select(x => new double[x.Length])];
-        var optimizer = new AdamW(parameters, new() { Beta1 = 0.8f, Beta2 = 0.95f, WeightDecay = 0.3f, Epsilon = 1e-6f, Decay = decay });
+        var optimizer = new AdamW(parameters, new() { Beta1 = 0.8, Beta2 = 0.95, WeightDecay = 0.3, Epsilon = 1e-6, Decay = decay });
         for (int step = 1; step <= 5; step++)
         {
             SetGradients(parameters, step);
@@ -56,7 +56,7 @@ public class OptimizerTests
     {
         var parameters = Parameters(Device.Get(device));
         double[][] p = [.. parameters.Select(x => Doubles(x.Value))], m = [.. p.Select(x => new double[x.Length])];
-        var optimizer = new Sgd(parameters, new() { Momentum = 0.9f, WeightDecay = 0.1f, Decay = DecayGroup.Matrices });
+        var optimizer = new Sgd(parameters, new() { Momentum = 0.9, WeightDecay = 0.1, Decay = DecayGroup.Matrices });
         for (int step = 1; step <= 4; step++)
         {
             SetGradients(parameters, step);

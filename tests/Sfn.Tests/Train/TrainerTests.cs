@@ -16,6 +16,8 @@ public class TrainerTests
         Layers = 2, Width = 32, Heads = 2, Context = 32, Rank = 8, Batch = 4, Steps = 12, EvalEvery = 4, EvalBatches = 2, CheckpointEvery = 5, LearningRate = 1e-2f, Warmup = 2,
     };
 
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     [Fact]
     public void A_run_leaves_everything_it_promises()
     {
@@ -44,7 +46,7 @@ public class TrainerTests
         var loaded = RunLoader.Open(run);
         Assert.Equal((summary.BestStep, summary.Parameters), (loaded.State.Step, loaded.Model.Parameters.Sum(p => p.Count)));
         using var corpus = Corpus.Load(loaded.Config.DataOptions());
-        Assert.Equal(summary.BestValLoss!.Value, Evaluation.Loss(loaded.Model, new EvaluationWindows(corpus.Validation, 32, 8), 4));
+        Assert.Equal(summary.BestValLoss!.Value, Evaluation.Loss(loaded.Model, new EvaluationWindows(corpus.Validation, 32, 8), 4, Stop));
     }
 
     [Fact]
@@ -78,13 +80,13 @@ public class TrainerTests
         using (var resumed = Trainer.Resume(run))
         {
             Assert.Equal(stop, resumed.Step);
-            var summary = resumed.Run();
+            var summary = resumed.Run(Stop);
             Assert.Equal((true, whole), (summary.Completed, summary.CheckpointSha256));
         }
         Assert.Equal(File.ReadAllBytes(Path.Combine(folder["runs"], "whole", "best.safetensors")), File.ReadAllBytes(Path.Combine(run, "best.safetensors")));
         Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), MetricsLog.Read(Path.Combine(run, "metrics.jsonl")).Select(e => e.Step));
         // A run that is complete only writes its summary again.
-        using (var again = Trainer.Resume(run)) Assert.Equal(whole, again.Run().CheckpointSha256);
+        using (var again = Trainer.Resume(run)) Assert.Equal(whole, again.Run(Stop).CheckpointSha256);
     }
 
     [Fact]
@@ -95,7 +97,7 @@ public class TrainerTests
         string whole = Run(config with { Name = "whole" }).CheckpointSha256;
         using (new Trainer(config with { Name = "killed" })) { }
         using var resumed = Trainer.Resume(Path.Combine(folder["runs"], "killed"));
-        Assert.Equal(whole, resumed.Run().CheckpointSha256);
+        Assert.Equal(whole, resumed.Run(Stop).CheckpointSha256);
     }
 
     [Fact]
@@ -143,6 +145,10 @@ public class TrainerTests
     public void Memory_is_flat_after_the_second_step()
     {
         using var folder = new TemporaryFolder();
+        // What earlier tests left to the garbage collector must not come back in the middle of this one.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Memory.Trim();
         var seen = new List<(long Live, long Allocations)>();
         var reports = new Reports(r => { if (r.Step >= 2) seen.Add((Memory.Live(), Memory.Allocations())); });
         Run(In(folder, s_tiny) with { Steps = 40, Accumulate = 2, EvalEvery = 10, CheckpointEvery = 10, Dropout = 0.1f }, reports);
@@ -155,8 +161,8 @@ public class TrainerTests
         using var folder = new TemporaryFolder();
         using var trainer = new Trainer(In(folder, s_tiny) with { CheckpointEvery = 3 });
         var poison = new Reports(r => { if (r.Step == 4) trainer.Model.Parameters[0].Set(Tensor.Full(trainer.Model.Parameters[0].Shape, double.NaN)); });
-        string message = Assert.Throws<InputError>(() => trainer.Run(default, poison)).Message;
-        Assert.Contains("step 5", message, StringComparison.Ordinal);
+        string message = Assert.Throws<InputError>(() => trainer.Run(Stop, poison)).Message;
+        Assert.Contains("after step 4", message, StringComparison.Ordinal);
         Assert.Contains("(step 3)", message, StringComparison.Ordinal);
         Assert.Equal(3, Checkpoint.ReadState(trainer.Folder["checkpoint.safetensors"]).Step);
     }
@@ -177,6 +183,7 @@ public class TrainerTests
     {
         using var folder = new TemporaryFolder();
         var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0, CheckpointEvery = 0, EvalBatches = 8 });
+        TestContext.Current.TestOutputHelper?.WriteLine($"{kind}: {summary.ValLoss}");
         Assert.True(summary.ValLoss <= most, $"{kind}: {summary.ValLoss}");
     }
 
@@ -184,7 +191,7 @@ public class TrainerTests
     public void Characters_and_validation_files_work_too()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["v.txt"], Language(7, 4000), Encoding.UTF8);
+        File.WriteAllText(folder["v.txt"], Language(7, 4000));
         var config = In(folder, s_tiny) with { Tokenizer = "chars", Name = "chars", Validation = folder["v.txt"], Steps = 2, EvalBatches = 0 };
         var summary = Run(config);
         Assert.True(summary.ValLoss > 0);
@@ -192,13 +199,13 @@ public class TrainerTests
         Assert.Equal(loaded.Tokenizer.VocabularySize, loaded.Model.Config.VocabularySize);
         Assert.True(loaded.Tokenizer.VocabularySize < 40);
         using var resumed = Trainer.Resume(Path.Combine(folder["runs"], "chars"));
-        Assert.Equal(summary.CheckpointSha256, resumed.Run().CheckpointSha256);
+        Assert.Equal(summary.CheckpointSha256, resumed.Run(Stop).CheckpointSha256);
     }
 
     private static TrainSummary Run(TrainConfig config, Reports? reports = null)
     {
         using var trainer = new Trainer(config);
-        return trainer.Run(default, reports);
+        return trainer.Run(Stop, reports);
     }
 
     private static TrainConfig In(TemporaryFolder folder, TrainConfig config)

@@ -38,10 +38,10 @@ internal sealed unsafe partial class CpuBackend
         Gemm.Run(p);
     }
 
-    // The fused residual is one matrix with dense columns; anything else is rare enough for the reference loops.
+    // The fused residual is one matrix with dense columns, the bias has an element per column; anything else is rare enough for the reference loops.
     private static bool Fits(in View c, in MatMulSpec spec)
         => (spec.Residual is not { } residual || (c.Rank == 2 && residual.DType == DType.F32 && Step(residual, 1) == 1))
-            && (spec.Bias is not { } bias || bias.DType == DType.F32);
+            && (spec.Bias is not { } bias || (bias.DType == DType.F32 && (bias.Strides[bias.Rank - 1] != 0 || c.Shape[c.Rank - 1] == 1)));
 
     // The stride of a dimension of size 1 means nothing; kernels take it as dense.
     private static long Step(in View view, int dim) => view.Shape[dim] == 1 ? 1 : view.Strides[dim];

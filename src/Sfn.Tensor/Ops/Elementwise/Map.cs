@@ -12,6 +12,9 @@ public readonly struct Map<TOp>(TOp body) : IOp where TOp : struct, IUnary
     public Keep Keeps => TOp.Keeps;
 
     /// <inheritdoc/>
+    public static bool Differentiable => default(TOp) is not INotDifferentiable;
+
+    /// <inheritdoc/>
     public Tensor Forward(in Inputs x, ref Extras extras)
     {
         Check.Float(x.A, TOp.Name);

@@ -12,6 +12,9 @@ public readonly struct Zip<TOp>(TOp body) : IOp where TOp : struct, IBinary
     public Keep Keeps => TOp.Keeps;
 
     /// <inheritdoc/>
+    public static bool Differentiable => default(TOp) is not INotDifferentiable;
+
+    /// <inheritdoc/>
     public Tensor Forward(in Inputs x, ref Extras extras)
     {
         Check.Same(x.A, x.B, TOp.Name);

@@ -149,6 +149,7 @@ namespace Sfn.Ops
         {
             Ops.Check.Float(x, op);
             Ops.Check.Same(x, weight, op);
+            if (bias is not null) Ops.Check.Same(x, bias, op);
             if (x.Rank == 0 || weight.Rank != 1 || weight.Shape[0] != x.Shape[^1])
                 throw new ShapeMismatch($"{op} of {x.Shape}: the weight {weight.Shape} must be a vector of the last size.");
             if (x.Shape[^1] == 0) throw new ShapeMismatch($"{op} over an empty last dimension of {x.Shape}.");

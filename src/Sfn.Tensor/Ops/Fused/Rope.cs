@@ -41,7 +41,7 @@ namespace Sfn.Ops
             var y = x.EmptyLike();
             if (x.DType == DType.F32 && cos.DType == DType.F32 && x.Backend is IRotary kernel)
             {
-                kernel.Rotate(x.View.Strides[3] == 1 ? x.View : x.Dense().View, y.View, cos.View, sin.View, start, inverse);
+                kernel.Rotate(x.View.Strides[3] == 1 ? x.View : x.Dense().View, y.View, cos.Dense().View, sin.Dense().View, start, inverse);
                 return y;
             }
             var c = cos.Narrow(0, start, tokens).To(x.DType).Reshape(tokens, 1, half);

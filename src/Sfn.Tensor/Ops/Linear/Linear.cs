@@ -21,6 +21,8 @@ namespace Sfn.Ops
         {
             var (input, weight, bias, residual) = (x.A, x.B, x.C, x.D);
             Check.Same(input, weight, Name);
+            if (bias is not null) Check.Same(input, bias, Name);
+            if (residual is not null) Check.Same(input, residual, Name);
             if (weight.Rank != 2 || input.Rank < 1 || input.Shape[^1] != weight.Shape[1])
                 throw new ShapeMismatch($"linear of input {input.Shape} and weight {weight.Shape}: the weight is [out, in] and the input's last size must be in.");
             var shape = input.Shape.With(input.Rank - 1, weight.Shape[0]);
@@ -36,7 +38,7 @@ namespace Sfn.Ops
                 if (!Products.Rows(residual.View, out var r)) Products.Rows(residual.Dense().View, out r);
                 residualRows = r;
             }
-            Products.Into(rows, weight.View.Transpose(0, 1), yRows, new MatMulSpec { Bias = bias?.View, Residual = residualRows, Activation = activation });
+            Products.Into(rows, weight.View.Transpose(0, 1), yRows, new MatMulSpec { Bias = bias?.Dense().View, Residual = residualRows, Activation = activation });
             return y;
         }
 

@@ -142,7 +142,7 @@ public readonly struct Contiguous : IOp
     public static long Flops(in Inputs x, Tensor y) => 0;
 }
 
-/// <summary>Conversion to another element type, rounding to nearest; integers saturate.</summary>
+/// <summary>Conversion to another element type: floats round to nearest even, integers are cut toward zero and saturate.</summary>
 public readonly struct Cast(DType dtype) : IOp
 {
     /// <inheritdoc/>

@@ -216,7 +216,7 @@ internal static unsafe class GemmPack
     public static ALayout LayoutOf(int rows, int kc, int mr, long row, long col, int groups)
     {
         // Power-of-two distances between streams would fall into the same cache sets; 16 floats of padding spread them.
-        if (groups > 1 ? col == groups : row != 1 && col is 1 or 2 or 4 or 8)
+        if (groups > 1 ? col == groups : row != 1 && col is 2 or 4 or 8)
         {
             long pitch = (kc + 15 & ~15) + 16;
             return new ALayout(pitch * mr, pitch, 1, pitch * rows + 16 & ~15L);
@@ -236,7 +236,6 @@ internal static unsafe class GemmPack
             for (int r = 0; r < rows; r++)
             {
                 if (groups > 1) GemmStride.Split(d + r * layout.Row, layout.Floats, s + r * row, kc, groups);
-                else if (col == 1) new ReadOnlySpan<float>(s + r * row, kc).CopyTo(new Span<float>(d + r * layout.Row, kc));
                 else GemmStride.Gather(d + r * layout.Row, s + r * row, kc, col);
             }
         }

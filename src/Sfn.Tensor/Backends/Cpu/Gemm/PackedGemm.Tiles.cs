@@ -166,7 +166,7 @@ internal sealed unsafe partial class PackedGemm
     private AView ViewA(float* a, int rows, int kc)
     {
         ref readonly var p = ref _p;
-        if (!PackA) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow, Group = _aGroup };
+        if (p.ACol == 1) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow, Group = _aGroup };
         var layout = GemmPack.LayoutOf(rows, kc, _mr, p.ARow, p.ACol, _groups);
         float* d = CpuScratch.Rent(ScratchUse.GemmA, layout.Floats * _groups + (rows + 16L) * _groups + 64);
         GemmPack.A(d, layout, _mr, a, p.ARow, p.ACol, rows, kc, _groups, d + layout.Floats * _groups);

@@ -165,9 +165,6 @@ internal sealed unsafe partial class PackedGemm
         }
     }
 
-    // Rows a multiple of a page apart fall into one set of the first-level cache: such an A is copied, a tile at a time.
-    private bool PackA => _p.ACol != 1 || (_p.ARow % 1024 == 0 && _p.M >= TileRows && _nCols >= 192);
-
     private int Distinct(int outer, int inner, int group)
     {
         int o = _distinctOuter > 1 ? outer - _outer0 : 0, i = _distinctInner > 1 ? inner : 0, g = _distinctGroups > 1 ? group : 0;

@@ -1,0 +1,268 @@
+using Sfn.Autograd;
+
+namespace Sfn.Tests.Autograd;
+
+/// <summary>The tape: what is recorded, how gradients add up, and where values must not be shared.</summary>
+public class TapeTests : LeakCheck
+{
+    protected override bool HasParameters => true;
+
+    [Fact]
+    public void The_example_of_the_documentation()
+    {
+        var w = new Parameter("w", Tensor.From([1f, 2f, 3f]));
+        using var tape = new Tape();
+        var loss = (w.Value.Exp() * 2f).Sum();
+        tape.Backward(loss);
+        Assert.Equal("[5.4366, 14.7781, 40.1711]", w.Gradient!.ToString());
+    }
+
+    [Fact]
+    public void Gradients_of_two_backward_passes_add_up()
+    {
+        var w = new Parameter("w", Tensor.From([1f, 2f]));
+        for (int i = 1; i <= 2; i++)
+        {
+            using var tape = new Tape();
+            tape.Backward((w.Value * w.Value).Sum());
+            Assert.Equal([2f * i, 4f * i], w.Gradient!.ToArray());
+        }
+        w.ClearGradient();
+        Assert.Null(w.Gradient);
+        using var again = new Tape();
+        again.Backward((w.Value * 3).Sum());
+        Assert.Equal([3f, 3f], w.Gradient!.ToArray());
+    }
+
+    [Fact]
+    public void A_parameter_used_often_gets_the_sum()
+    {
+        var w = new Parameter("w", Tensor.From([2f]));
+        using var tape = new Tape();
+        var x = w.Value;
+        tape.Backward((x * x * x + x.Exp() - x + w.Value.Reshape(1, 1).Sum()).Sum());
+        Assert.Equal(3 * 4 + Math.Exp(2) - 1 + 1, w.Gradient!.Item(), 1e-5);
+    }
+
+    [Fact]
+    public void Frozen_parameters_take_no_gradient_and_record_nothing()
+    {
+        Parameter w = new("w", Tensor.From([1f, 2f])) { Frozen = true }, v = new("v", Tensor.From([3f, 4f]));
+        using var tape = new Tape();
+        Assert.Equal(0, tape.Count);
+        var hidden = w.Value.Exp();
+        Assert.Equal(0, tape.Count);
+        tape.Backward((hidden * v.Value * w.Value).Sum());
+        Assert.Null(w.Gradient);
+        Assert.Equal((w.Value.Exp() * w.Value).ToArray(), v.Gradient!.ToArray());
+    }
+
+    [Fact]
+    public void Detach_stops_the_gradient()
+    {
+        var w = new Parameter("w", Tensor.From([3f]));
+        using var tape = new Tape();
+        tape.Backward((w.Value * w.Value.Detach()).Sum());
+        Assert.Equal(3, w.Gradient!.Item());
+    }
+
+    [Fact]
+    public void Watch_gives_the_gradient_of_an_input()
+    {
+        using var tape = new Tape();
+        Tensor x = tape.Watch(Tensor.From([1f, 2f])), unused = tape.Watch(Tensor.From([1f]));
+        tape.Backward((x * x).Sum());
+        Assert.Equal([2f, 4f], tape.Gradient(x)!.ToArray());
+        Assert.Null(tape.Gradient(unused));
+        Assert.Contains("not watched", Assert.Throws<NoGradient>(() => tape.Gradient(Tensor.Ones([1]))).Message, StringComparison.Ordinal);
+        Assert.Contains("I32", Assert.Throws<DTypeMismatch>(() => tape.Watch(Tensor.From([1]))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_gradient_of_an_intermediate_watched_value()
+    {
+        var w = new Parameter("w", Tensor.From([2f]));
+        using var tape = new Tape();
+        var h = w.Value * 3;
+        tape.Backward((h * h).Sum());
+        Assert.Equal(36, w.Gradient!.Item());
+    }
+
+    [Fact]
+    public void Shared_gradients_are_copied_before_they_grow()
+    {
+        // x + y hands the same dy to both; then x gets more, y must not.
+        using var tape = new Tape();
+        Tensor x = tape.Watch(Tensor.From([1f, 2f])), y = tape.Watch(Tensor.From([3f, 4f]));
+        var first = x * 10;
+        tape.Backward((x + y + first).Sum());
+        Assert.Equal([11f, 11f], tape.Gradient(x)!.ToArray());
+        Assert.Equal([1f, 1f], tape.Gradient(y)!.ToArray());
+    }
+
+    [Fact]
+    public void Shared_gradients_through_views_are_copied_too()
+    {
+        using var tape = new Tape();
+        Tensor x = tape.Watch(Tensor.From([1f, 2f, 3f, 4f], [2, 2])), y = tape.Watch(Tensor.From([5f, 6f, 7f, 8f], [2, 2]));
+        var square = x * x;
+        var sum = x.Transpose() + y;
+        tape.Backward(sum + square + y.Reshape(4).Reshape(2, 2), Tensor.From([1f, 10f, 100f, 1000f], [2, 2]));
+        Assert.Equal([1 + 2f, 100 + 40f, 10 + 600f, 1000 + 8000f], tape.Gradient(x)!.ToArray());
+        Assert.Equal([2f, 20f, 200f, 2000f], tape.Gradient(y)!.ToArray());
+    }
+
+    [Fact]
+    public void The_given_gradient_is_not_changed()
+    {
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([1f, 2f]));
+        var dy = Tensor.From([1f, 1f]);
+        var y = x.Reshape(1, 2).Reshape(2);
+        tape.Backward(y + x + x.Exp(), dy);
+        Assert.Equal([1f, 1f], dy.ToArray());
+        Assert.Equal(2 + Math.E, tape.Gradient(x)![0].Item(), 1e-6);
+    }
+
+    [Fact]
+    public void One_value_added_to_itself()
+    {
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([1f, 2f]));
+        var y = x + x;
+        tape.Backward((y + y).Sum());
+        Assert.Equal([4f, 4f], tape.Gradient(x)!.ToArray());
+    }
+
+    [Fact]
+    public void Gradients_of_broadcast_inputs_are_summed()
+    {
+        using var tape = new Tape();
+        Tensor row = tape.Watch(Tensor.Ones([3])), column = tape.Watch(Tensor.Ones([2, 1])), one = tape.Watch(Tensor.Ones([]));
+        tape.Backward((row * column * one).Sum());
+        Assert.Equal([2f, 2f, 2f], tape.Gradient(row)!.ToArray());
+        Assert.Equal([3f, 3f], tape.Gradient(column)!.ToArray());
+        Assert.Equal(6, tape.Gradient(one)!.Item());
+    }
+
+    [Fact]
+    public void Backward_needs_a_number_that_this_tape_recorded()
+    {
+        using var scope = Scope.Open();
+        var before = Tensor.Ones([1]);
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([1f, 2f]));
+        Assert.Contains("Sum() or Mean()", Assert.Throws<ShapeMismatch>(() => tape.Backward(x.Exp())).Message, StringComparison.Ordinal);
+        Assert.Throws<NoGradient>(() => tape.Backward(before));
+        Assert.Throws<NoGradient>(() => tape.Backward(before * 2));
+        Assert.Throws<ShapeMismatch>(() => tape.Backward(x.Exp(), Tensor.Ones([3])));
+        var loss = x.Sum();
+        tape.Backward(loss);
+        Assert.Contains("backward has run already", Assert.Throws<NoGradient>(() => tape.Backward(loss)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tape_inside_a_tape_has_its_own_gradients()
+    {
+        var w = new Parameter("w", Tensor.From([2f]));
+        using var outer = new Tape();
+        var x = w.Value * w.Value;
+        using (var inner = new Tape())
+        {
+            var y = inner.Watch(Tensor.From([5f]));
+            inner.Backward(y * y);
+            Assert.Equal(10, inner.Gradient(y)!.Item());
+            Assert.Null(w.Gradient);
+        }
+        outer.Backward(x * 3);
+        Assert.Equal(12, w.Gradient!.Item());
+    }
+
+    [Fact]
+    public void Nothing_is_recorded_without_a_tape()
+    {
+        using var scope = Scope.Open();
+        var w = new Parameter("w", Tensor.From([2f]));
+        var y = w.Value.Exp();
+        using var tape = new Tape();
+        Assert.Throws<NoGradient>(() => tape.Backward(y));
+    }
+
+    [Fact]
+    public void A_tape_closed_on_another_thread_is_refused_and_lives_on()
+    {
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([2f]));
+        var y = x * x;
+        Exception? caught = null;
+        var other = new Thread(() => caught = Record.Exception(tape.Dispose));
+        other.Start();
+        other.Join();
+        Assert.IsType<InvalidOperationException>(caught);
+        tape.Backward(y);
+        Assert.Equal(4, tape.Gradient(x)!.Item());
+    }
+
+    [Fact]
+    public void A_tape_is_not_closed_while_an_inner_scope_is_open()
+    {
+        var tape = new Tape();
+        var x = tape.Watch(Tensor.From([2f]));
+        var inner = Scope.Open("inner");
+        Assert.Contains("the tape", Assert.Throws<InvalidOperationException>(tape.Dispose).Message, StringComparison.Ordinal);
+        inner.Dispose();
+        tape.Backward(x * x);
+        Assert.Equal(4, tape.Gradient(x)!.Item());
+        tape.Dispose();
+        tape.Dispose();
+    }
+
+    [Fact]
+    public void Memory_falls_back_to_the_parameter_after_each_step()
+    {
+        var w = new Parameter("w", Tensor.Randn([64, 64], 1));
+        long live = 0, allocations = 0;
+        for (int step = 0; step < 5; step++)
+        {
+            using (var tape = new Tape())
+            {
+                var h = Tensor.Ones([16, 64]);
+                for (int layer = 0; layer < 3; layer++)
+                {
+                    using var scope = Scope.Open("layer");
+                    h = scope.Return(h.Linear(w.Value).Gelu().LayerNorm(Tensor.Ones([64])));
+                }
+                tape.Backward(h.Square().Mean());
+            }
+            w.ClearGradient();
+            if (step == 1) (live, allocations) = (Memory.Live(), Memory.Allocations());
+            if (step > 1) Assert.Equal((live, allocations), (Memory.Live(), Memory.Allocations()));
+        }
+    }
+
+    [Fact]
+    public void Eight_threads_have_a_tape_each()
+    {
+        var w = Tensor.From([1f, 2f, 3f]);
+        var results = new float[8][];
+        var threads = Enumerable.Range(0, 8).Select(i => new Thread(() =>
+        {
+            for (int n = 0; n < 50; n++)
+            {
+                using var tape = new Tape();
+                var x = tape.Watch(w);
+                tape.Backward(((x * i).Exp() * x.Softmax()).Sum());
+                results[i] = tape.Gradient(x)!.ToArray();
+            }
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        for (int i = 0; i < 8; i++)
+        {
+            using var tape = new Tape();
+            var x = tape.Watch(w);
+            tape.Backward(((x * i).Exp() * x.Softmax()).Sum());
+            Assert.Equal(tape.Gradient(x)!.ToArray(), results[i]);
+        }
+    }
+}
