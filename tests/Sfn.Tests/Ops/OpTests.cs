@@ -16,7 +16,8 @@ public class OpTests : LeakCheck
     {
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c);
-        Compare(c, OpRun.Run(c, inputs, DType.F32, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
+        var reference = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
+        foreach (var device in OpRun.Devices) Compare(c, OpRun.Run(c, inputs, DType.F32, device, true), reference, $"{device}: ");
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -39,12 +40,14 @@ public class OpTests : LeakCheck
     {
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c);
-        foreach (var layout in Enum.GetValues<Layout>())
+        foreach (var device in OpRun.Devices)
         {
-            if (layout is Layout.Repeated or Layout.Constant && !c.Repeats) continue;
-            var strided = OpRun.Run(c, inputs, DType.F32, Device.Cpu, true, (x, i) => OpRun.Lay(x, layout));
-            var dense = OpRun.Run(c, inputs, DType.F32, Device.Cpu, true, (x, i) => Dense(OpRun.Lay(x, layout)));
-            Compare(c, strided, dense, $"{layout}: ");
+            foreach (var layout in Enum.GetValues<Layout>())
+            {
+                var strided = OpRun.Run(c, inputs, DType.F32, device, true, (x, i) => OpRun.Lay(x, layout));
+                var dense = OpRun.Run(c, inputs, DType.F32, device, true, (x, i) => Dense(OpRun.Lay(x, layout)));
+                Compare(c, strided, dense, $"{device}, {layout}: ");
+            }
         }
     }
 
