@@ -20,8 +20,7 @@ internal static class Failure
     /// <summary>Reports the failure and returns the exit code.</summary>
     public static int Report(Exception error)
     {
-        if (error is TargetInvocationException or AggregateException && error.InnerException is { } inner) error = inner;
-        var (message, code) = Describe(error);
+        var (message, code) = Describe(Cause(error));
         Report(message);
         if (Environment.GetEnvironmentVariable("SFN_DEBUG") == "1") Console.Error.WriteLine(error);
         return code;
@@ -30,12 +29,20 @@ internal static class Failure
     /// <summary>Prints one line.</summary>
     public static void Report(string message) => Console.Error.WriteLine($"error: {OneLine(message)}");
 
+    // Wrappers say nothing of their own; a kernel that ran out of memory on a worker thread comes as a failed kernel.
+    private static Exception Cause(Exception error)
+    {
+        while (error.InnerException is { } inner && (error is AggregateException or TargetInvocationException or TypeInitializationException || inner is OutOfMemoryException or OutOfDeviceMemory))
+            error = inner;
+        return error;
+    }
+
     private static (string Message, int Code) Describe(Exception error) => error switch
     {
         InputError or ConfigError or FormatError or SfnError => (error.Message, BadInput),
         IOException or UnauthorizedAccessException => (error.Message, BadInput),
         OutOfMemoryException => ("there is not enough memory; try a smaller --batch (with --accumulate to match), --context or model (sfn info estimates what is needed)", BadInput),
-        _ => ($"unexpected {error.GetType().Name}: {error.Message}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1", Defect),
+        _ => ($"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1", Defect),
     };
 
     // A message may quote what the user typed: no line breaks and no escape sequences reach the terminal.

@@ -54,7 +54,9 @@ public sealed class RunFolder : IDisposable
             if (name.Length is 0 or > 100 || name is "." or ".." || name.IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0)
                 throw new InputError($"'{name}' cannot be the name of a folder; use letters, digits and dashes (--name)");
             var folder = Lock(MakeFolder(System.IO.Path.Combine(root, name)));
-            if (Directory.EnumerateFileSystemEntries(folder.Path).All(entry => System.IO.Path.GetFileName(entry) == ".lock")) return folder;
+            // What a process killed while it began a run leaves, the lock and an unfinished file, is no run.
+            if (Directory.EnumerateFileSystemEntries(folder.Path).All(entry => System.IO.Path.GetFileName(entry) is ".lock" || entry.EndsWith(".tmp", StringComparison.Ordinal)))
+                return folder;
             folder.Dispose();
             throw new InputError($"{folder.Path} holds a run already; resume it with --resume {folder.Path} or give another --name");
         }

@@ -59,11 +59,21 @@ public sealed partial record TrainConfig
 
     private static string Explain(Exception error)
     {
-        // "$.layers" → layers.
-        return error is JsonException { Path: { Length: > 2 } path }
-            ? $"the value of '{path[2..]}' is not of the right kind ({error.Message.Split(" Path:")[0]})"
-            : $"not valid JSON ({error.Message.Split('\n')[0]})";
+        if (error is not JsonException { Path: { Length: > 2 } path }) return $"not valid JSON ({error.Message.Split('\n')[0]})";
+        string name = path[2..];   // "$.layers"
+        string? words = name switch
+        {
+            "ffn" => Words<FfnKind>(),
+            "norm" => Words<NormKind>(),
+            "activation" => Words<ActivationKind>(),
+            "positions" => Words<PositionKind>(),
+            "decay" => Words<DecayGroup>(),
+            _ => null,
+        };
+        return words is null ? $"the value of '{name}' is not of the right kind ({error.Message.Split(" Path:")[0]})" : $"'{name}' must be one of {words}";
     }
+
+    private static string Words<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant();
 }
 
 /// <summary>Enumerations as lower-case words, as on the command line; numbers are refused.</summary>

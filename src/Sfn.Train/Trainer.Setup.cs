@@ -7,14 +7,12 @@ namespace Sfn.Train;
 
 public sealed partial class Trainer
 {
-    private readonly bool _ownsCorpus;
-
     /// <summary>Starts a new run: reads the data, checks sizes and memory, makes the folder and the model.</summary>
     /// <param name="config">What to train.</param>
     /// <exception cref="InputError">Something in the configuration or the data cannot be used, or there is not enough memory; nothing has been written then.</exception>
     public Trainer(TrainConfig config) : this(Begin(config)) { }
 
-    private Trainer((TrainConfig Config, RunFolder Folder, Corpus Corpus) run, bool resume = false) : this(run.Config, run.Folder, run.Corpus, true, resume) { }
+    private Trainer((TrainConfig Config, RunFolder Folder, Corpus Corpus) run, bool resume = false) : this(run.Config, run.Folder, run.Corpus, resume) { }
 
     /// <summary>Goes on with a run where its last checkpoint stands; from the beginning if it has none yet.</summary>
     /// <param name="run">The run's folder.</param>
@@ -42,9 +40,9 @@ public sealed partial class Trainer
     /// <summary>Lets go of the folder, the log and the data.</summary>
     public void Dispose()
     {
-        _log.Dispose();
+        _log?.Dispose();
         Folder.Dispose();
-        if (_ownsCorpus) Corpus.Dispose();
+        Corpus.Dispose();
     }
 
     private static (TrainConfig Config, RunFolder Folder, Corpus Corpus) Begin(TrainConfig config)

@@ -24,22 +24,33 @@ public sealed partial class Trainer : IDisposable
     private CheckpointState _state;
     private long _saved;
 
-    private Trainer(TrainConfig config, RunFolder folder, Corpus corpus, bool ownsCorpus, bool resume)
+    private Trainer(TrainConfig config, RunFolder folder, Corpus corpus, bool resume)
     {
-        (Config, Folder, Corpus, _ownsCorpus) = (config, folder, corpus, ownsCorpus);
-        if (config.Threads > 0) CpuPool.Threads = config.Threads;
-        _memory = new PeakMemory(config.DeviceOf());
-        Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
-        Optimizer = new AdamW(Model.Parameters, new() { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay });
-        _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
-        _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
-        _tokens = new int[config.Batch * config.Context];
-        _targets = new int[_tokens.Length];
-        bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
-        _state = exists ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
-        _saved = exists ? _state.Step : -1;
-        _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
-        _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
+        (Config, Folder, Corpus) = (config, folder, corpus);
+        try
+        {
+            if (config.Threads > 0) CpuPool.Threads = config.Threads;
+            _memory = new PeakMemory(config.DeviceOf());
+            Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
+            Optimizer = new AdamW(Model.Parameters, new() { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay });
+            // The weights have moved into flat storage: give back where they were made, and what reading the text has left.
+            Memory.CollectGarbage();
+            Memory.Trim(Model.Device);
+            _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
+            _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
+            _tokens = new int[config.Batch * config.Context];
+            _targets = new int[_tokens.Length];
+            bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
+            _state = exists ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
+            _saved = exists ? _state.Step : -1;
+            _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
+            _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The configuration, every default filled in.</summary>
@@ -103,7 +114,7 @@ public sealed partial class Trainer : IDisposable
                     BitsPerByte = Bits(loss, TrainingBytesPerToken),
                     ValLoss = evaluate ? _state.ValLoss : null,
                     ValBitsPerByte = evaluate ? Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) : null,
-                    LearningRate = rate,
+                    LearningRate = (double)(decimal)rate,   // by way of decimal: 0.003, not 0.00300000002607703
                     GradientNorm = norm,
                     TokensPerSecond = speed,
                     LiveBytes = Memory.Live(Model.Device),

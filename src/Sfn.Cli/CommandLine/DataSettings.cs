@@ -23,6 +23,9 @@ internal sealed class DataSettings(string? standard = null)
     /// <summary>All options in the order of the help page.</summary>
     public IEnumerable<Option> All => [.. Texts, _tokenizer];
 
+    /// <summary>Whether --data was given.</summary>
+    public bool IsOther(ParseResult parse) => parse.GetValue(_data) is not null;
+
     /// <summary>The configuration with the given options in place of its own values.</summary>
     public TrainConfig Apply(ParseResult parse, TrainConfig config)
     {

@@ -17,7 +17,7 @@ internal static class EvalCommand
         var batches = Setting.Whole("--eval-batches", "Evaluation", "Batches of the run's size; 0 for the whole validation split.", least: 0, standard: "0");
         var command = new HelpfulCommand("eval", "Measures a trained model on its validation split, or on other text.")
         {
-            Remarks = "With --data and without --validation the whole of a file or folder is split as in training, and its last tenth is measured. The tokenizer is the run's.",
+            Remarks = "A text given with --data is split as in training, and its held-out part is measured; --validation FILE measures the whole of a file. The tokenizer is the run's.",
         };
         command.Add(run);
         foreach (var option in data.Texts) command.Add(option);
@@ -25,7 +25,8 @@ internal static class EvalCommand
         command.SetAction(parse =>
         {
             var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)));
-            var config = data.Apply(parse, loaded.Config);
+            // The run's own validation file says nothing about another text.
+            var config = data.Apply(parse, data.IsOther(parse) ? loaded.Config with { Validation = null } : loaded.Config);
             using var interrupts = new Interrupts();
             using var corpus = Corpus.Load(config.DataOptions() with { Existing = loaded.Tokenizer.Describe() });
             long count = parse.GetValue(batches) ?? 0;

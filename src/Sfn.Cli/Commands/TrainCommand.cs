@@ -54,7 +54,7 @@ internal static class TrainCommand
         if (!summary.Completed)
         {
             Console.WriteLine();
-            Console.WriteLine($"Stopped after step {summary.Steps} of {trainer.Config.Steps}. The checkpoint is written; go on with: sfn train --resume {Quote(path)}");
+            Console.WriteLine($"Stopped after step {summary.Steps} of {trainer.Config.Steps}. The checkpoint is written; go on with: {Invocation.Of("train --resume", path)}");
             return interrupts.Requested ? interrupts.ExitCode : 0;
         }
         Conclude(summary, path);
@@ -78,7 +78,7 @@ internal static class TrainCommand
             $"Validation loss {summary.ValLoss:0.0000} nats per token, {summary.BitsPerByte:0.000} bits per byte" +
             $"{(summary.BestStep != summary.Steps ? $" (best {summary.BestValLoss:0.0000} at step {summary.BestStep})" : "")}."));
         Console.WriteLine($"{Numbers.Count(summary.Tokens)} tokens in {Numbers.Time(summary.Seconds)}, {Numbers.Count((long)summary.TokensPerSecond)} tokens/s, {Memory.Format(summary.PeakBytes)} at most.");
-        Console.WriteLine($"The run is in {path}; loss.svg there shows its curve. More text: sfn generate {Quote(path)}");
+        Console.WriteLine($"The run is in {path}; loss.svg there shows its curve. More text: {Invocation.Of("generate", path)}");
     }
 
     // A start that every text has: for records, the empty line before one.
@@ -90,6 +90,4 @@ internal static class TrainCommand
         return TextStream.Write(trainer.Model, trainer.Corpus.Tokenizer, TextStream.Start(trainer.Corpus.Tokenizer), SampleTokens,
             new() { Temperature = 0.8f, Seed = trainer.Config.Seed }, interrupts);
     }
-
-    private static string Quote(string path) => path.Contains(' ') ? $"\"{path}\"" : path;
 }

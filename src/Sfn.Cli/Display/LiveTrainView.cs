@@ -8,10 +8,14 @@ namespace Sfn.Cli.Display;
 /// <summary>A panel of figures that redraws itself in place. The trainer only leaves its latest figures here; a timer draws them, so training never waits.</summary>
 internal sealed class LiveTrainView : TrainView
 {
-    private const int BarWidth = 40, CurveWidth = 48;
+    private const int NameWidth = 13;
     private static readonly TimeSpan s_redraw = TimeSpan.FromMilliseconds(250);
 
-    private readonly LossCurve _curve = new(CurveWidth);
+    // What is left of the line beside name, figures and margins.
+    private static readonly int s_bar = Math.Clamp(Terminal.Out.Profile.Width - NameWidth - 35, 5, 40);
+    private static readonly int s_curve = Math.Clamp(Terminal.Out.Profile.Width - NameWidth - 20, 5, 48);
+
+    private readonly LossCurve _curve = new(s_curve);
     private readonly Lock _lock = new();
     private TrainProgress? _now;
     private long _received;
@@ -23,11 +27,11 @@ internal sealed class LiveTrainView : TrainView
         TrainSummary? summary = null;
         Terminal.Out.Live(Render()).AutoClear(false).Overflow(VerticalOverflow.Crop).Start(context =>
         {
-            using (new Timer(_ => context.UpdateTarget(Render()), null, s_redraw, s_redraw))
-            {
-                summary = work();
-            }
-            context.UpdateTarget(Render());
+            var timer = new Timer(_ => Redraw(context), null, s_redraw, s_redraw);
+            try { summary = work(); }
+            // Waits for a redraw that is under way: none may follow the end of the display.
+            finally { timer.DisposeAsync().AsTask().GetAwaiter().GetResult(); }
+            Redraw(context);
         });
         return summary!;
     }
@@ -49,12 +53,21 @@ internal sealed class LiveTrainView : TrainView
 
     public override void Stopping() => _stopping = true;
 
+    private void Redraw(LiveDisplayContext context)
+    {
+        try { context.UpdateTarget(Render()); }
+        catch (IOException)
+        {
+            // The terminal is gone. Training is worth more than the display.
+        }
+    }
+
     private IRenderable Render()
     {
         lock (_lock)
         {
-            if (_now is not { } now) return new Markup("measuring the untrained model …");
-            var grid = new Grid().AddColumn(new GridColumn().NoWrap().Padding(2, 0, 2, 0)).AddColumn(new GridColumn().NoWrap());
+            if (_now is not { } now) return new Markup("  starting …");
+            var grid = new Grid().AddColumn(new GridColumn().NoWrap().Width(NameWidth).Padding(2, 0, 2, 0)).AddColumn(new GridColumn().NoWrap());
             double share = now.Steps == 0 ? 1 : (double)now.Step / now.Steps;
             Row("step", $"{Numbers.Count(now.Step)} of {Numbers.Count(now.Steps)}  {Bar(share)} {Math.Floor(100 * share).ToString(CultureInfo.InvariantCulture)} %");
             Row("loss", now.Loss is { } loss ? $"[bold]{loss.ToString("0.0000", CultureInfo.InvariantCulture)}[/]  [green]{_curve}[/]" : "");
@@ -64,8 +77,7 @@ internal sealed class LiveTrainView : TrainView
             Row("tokens/s", now.TokensPerSecond > 0 ? now.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture) : "");
             Row("memory", Memory.Format(now.PeakBytes));
             Row("time left", now.Remaining is { } left ? Numbers.Time(Left(left, now)) : "");
-            if (_stopping) Row("[yellow]stopping[/]", "[yellow]after this step, with a checkpoint; Ctrl-C again ends at once[/]");
-            return grid;
+            return _stopping ? new Rows(grid, new Markup("  [yellow]stopping after this step, with a checkpoint; Ctrl-C again ends at once[/]")) : grid;
 
             void Row(string name, string value) => grid.AddRow(new Markup($"[grey]{name}[/]"), new Markup(value));
         }
@@ -77,7 +89,7 @@ internal sealed class LiveTrainView : TrainView
 
     private static string Bar(double share)
     {
-        int done = (int)(share * BarWidth);
-        return $"[green]{new string('━', done)}[/][grey]{new string('─', BarWidth - done)}[/]";
+        int done = (int)(share * s_bar);
+        return $"[green]{new string('━', done)}[/][grey]{new string('─', s_bar - done)}[/]";
     }
 }

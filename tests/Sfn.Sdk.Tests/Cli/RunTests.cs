@@ -77,7 +77,7 @@ public sealed class RunTests : IClassFixture<SfnCommand>
         });
         Assert.Equal((130, ""), (stopped.Code, stopped.Error));
         AssertPlain(stopped.Out);
-        Assert.Contains($"sfn train --resume {Path.Combine("runs", "stopped")}", stopped.Out);
+        Assert.Contains($" train --resume {Path.Combine("runs", "stopped")}", stopped.Out);
         Assert.DoesNotContain("A sample:", stopped.Out);
 
         var resumed = _sfn.Run("train --resume runs/stopped");

@@ -37,19 +37,7 @@ public sealed class SfnCommand : IDisposable
     /// <param name="onLine">Called with every line of standard output as it appears.</param>
     internal Outcome Run(string[] arguments, Action<Process, string>? onLine = null)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            WorkingDirectory = Folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-            StandardOutputEncoding = Encoding.UTF8,
-        };
-        start.Environment["XDG_CACHE_HOME"] = this["cache"];
-        start.Environment.Remove("SFN_DEBUG");
-        start.ArgumentList.Add(Executable());
-        foreach (string argument in arguments) start.ArgumentList.Add(argument);
-        using var process = Process.Start(start)!;
+        using var process = Process.Start(StartInfo(arguments))!;
         process.StandardInput.Close();
         var output = new StringBuilder();
         var error = process.StandardError.ReadToEndAsync();
@@ -67,6 +55,24 @@ public sealed class SfnCommand : IDisposable
         }
         process.WaitForExit();
         lock (output) return new Outcome(process.ExitCode, output.ToString(), error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>How to start the command with these arguments in the folder, with its output redirected.</summary>
+    internal ProcessStartInfo StartInfo(string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            WorkingDirectory = Folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            StandardOutputEncoding = Encoding.UTF8,
+        };
+        start.Environment["XDG_CACHE_HOME"] = this["cache"];
+        start.Environment.Remove("SFN_DEBUG");
+        start.ArgumentList.Add(Executable());
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        return start;
     }
 
     /// <summary>Sends Ctrl-C's signal, where there are signals.</summary>
