@@ -66,7 +66,7 @@ public class ToolsTests
         var y = Tensor.Randn([4, 16], 2).Linear(w.Value).Gelu();
         tape.Backward(y.Sum());
         Assert.Equal(["linear", "gelu", "sum"], report.Entries.Select(e => e.Op));
-        Assert.Equal((Shape)[4, 8], report.Entries[0].Shape);
+        Assert.Equal(Shape.Create([4, 8]), report.Entries[0].Shape);
         Assert.Equal(2 * 4 * 8 * 16, report.Entries[0].Flops);
         Assert.Equal((4 * 16 + 8 * 16) * 4, report.Entries[0].KeptBytes);
         Assert.All(report.Entries, e => Assert.True(e.BackwardSeconds > 0));

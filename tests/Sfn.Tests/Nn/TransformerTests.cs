@@ -93,7 +93,7 @@ public class TransformerTests
         async Task<int[]> Generate()
         {
             var ids = new List<int>();
-            await foreach (int id in model.GenerateAsync([1, 2, 3], 60, sampling)) ids.Add(id);
+            await foreach (int id in model.GenerateAsync([1, 2, 3], 60, sampling, TestContext.Current.CancellationToken)) ids.Add(id);
             return [.. ids];
         }
     }
@@ -103,7 +103,7 @@ public class TransformerTests
     {
         var model = new Transformer(s_config, seed: 3);
         var history = new List<int> { 7, 9 };
-        await foreach (int id in model.GenerateAsync([7, 9], 8, new Sampling { Temperature = 0 }))
+        await foreach (int id in model.GenerateAsync([7, 9], 8, new Sampling { Temperature = 0 }, TestContext.Current.CancellationToken))
         {
             float[] logits = model.Logits(Tensor.From(history.ToArray(), [1, history.Count])).ToArray()[^64..];
             Assert.Equal(Array.IndexOf(logits, logits.Max()), id);
