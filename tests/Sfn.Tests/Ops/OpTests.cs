@@ -64,6 +64,37 @@ public class OpTests : LeakCheck
         Assert.ThrowsAny<Exception>(() => Differences(c, OpRun.Run(wrong, inputs, DType.F64, Device.Reference, true)));
     }
 
+    [Fact]
+    public void Every_op_of_the_engine_is_in_the_table()
+    {
+        var seen = new Seen();
+        foreach (var c in OpTable.All)
+        {
+            using var scope = Scope.Open();
+            var inputs = OpRun.Inputs(c);
+            Tensor[] x = [.. c.Args.Select((a, i) => a.Make(inputs[i], DType.F32, Device.Cpu))];
+            Op.Recorder = seen;
+            try
+            {
+                c.Call(x);
+            }
+            finally
+            {
+                Op.Recorder = null;
+            }
+        }
+        var ops = typeof(Tensor).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IOp).IsAssignableFrom(t));
+        Assert.Empty(ops.Where(t => !seen.Types.Contains(t)).Select(t => t.Name));
+    }
+
+    private sealed class Seen : IRecorder
+    {
+        public HashSet<Type> Types { get; } = [];
+
+        public void Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras) where TOp : struct, IOp =>
+            Types.Add(typeof(TOp).IsGenericType ? typeof(TOp).GetGenericTypeDefinition() : typeof(TOp));
+    }
+
     private static Tensor Dense(Tensor x)
     {
         using var pause = Op.Pause();
