@@ -57,7 +57,8 @@ public static class Checkpoint
         writer.SetMetadata("format", Format);
         writer.SetMetadata("state", json);
         writer.SetMetadata("crc32c", sum.ToString("x8", CultureInfo.InvariantCulture));
-        foreach (var (name, value) in tensors) writer.Add(name, "F32", [.. value.Shape.ToArray().Select(size => (long)size)], stream => Pieces(value, buffer, stream.Write));
+        foreach (var (name, value) in tensors)
+            writer.Add(name, "F32", [.. value.Shape.ToArray().Select(size => (long)size)], stream => Pieces(value, buffer, stream.Write));
         if (steps is not null) writer.Add(optimizer!.StepsName, "I32", [steps.Length], MemoryMarshal.AsBytes(steps.AsSpan()).ToArray());
         AtomicFile.Write(path, writer.WriteTo, backup);
     }
@@ -77,7 +78,8 @@ public static class Checkpoint
         var known = tensors.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, value) in tensors)
         {
-            if (!file.TryGet(name, out var entry)) throw new FormatError(path, $"has no tensor '{name}'", "it belongs to another model: check the run's config.json");
+            if (!file.TryGet(name, out var entry))
+                throw new FormatError(path, $"has no tensor '{name}'", "it belongs to another model: check the run's config.json");
             if (entry.DType != "F32" || !entry.Shape.SequenceEqual(value.Shape.ToArray().Select(size => (long)size)))
             {
                 throw new FormatError(path, $"'{name}' is {entry.DType} [{string.Join(", ", entry.Shape)}], the model's is F32 {value.Shape}",
@@ -87,7 +89,8 @@ public static class Checkpoint
         foreach (var entry in file.Entries)
         {
             if (entry.Name.StartsWith("parameters/", StringComparison.Ordinal) && !known.Contains(entry.Name))
-                throw new FormatError(path, $"has a tensor '{entry.Name}' that the model does not have", "it belongs to another model: check the run's config.json");
+                throw new FormatError(path, $"has a tensor '{entry.Name}' that the model does not have",
+                    "it belongs to another model: check the run's config.json");
         }
         if (config is not null && state.Config != config)
             throw new FormatError(path, "was made with other settings than the run's config.json says", "restore the run's config.json, or start a new run");
@@ -96,7 +99,8 @@ public static class Checkpoint
         if (optimizer is not null)
         {
             if (!file.TryGet(optimizer.StepsName, out var entry) || entry.DType != "I32" || entry.Shape.Count != 1 || entry.Shape[0] != parameters.Count)
-                throw new FormatError(path, $"has no tensor '{optimizer.StepsName}' of I32 [{parameters.Count}]", "it holds weights alone: resume from another checkpoint");
+                throw new FormatError(path, $"has no tensor '{optimizer.StepsName}' of I32 [{parameters.Count}]",
+                    "it holds weights alone: resume from another checkpoint");
             steps = MemoryMarshal.Cast<byte, int>(file.Bytes(optimizer.StepsName)).ToArray();
         }
 
@@ -125,9 +129,12 @@ public static class Checkpoint
 
     private static (CheckpointState State, string Json) StateOf(SafetensorsFile file)
     {
-        if (!file.Metadata.TryGetValue("format", out string? format)) throw new FormatError(file.Path, "is a safetensors file but not a checkpoint of sfn", "check the path");
-        if (format != Format) throw new FormatError(file.Path, $"has the checkpoint format '{format}', known is {Format}", "use the version of sfn that wrote it");
-        if (!file.Metadata.TryGetValue("state", out string? json) || !file.Metadata.ContainsKey("crc32c")) throw new FormatError(file.Path, "has no state or checksum", Damaged);
+        if (!file.Metadata.TryGetValue("format", out string? format))
+            throw new FormatError(file.Path, "is a safetensors file but not a checkpoint of sfn", "check the path");
+        if (format != Format)
+            throw new FormatError(file.Path, $"has the checkpoint format '{format}', known is {Format}", "use the version of sfn that wrote it");
+        if (!file.Metadata.TryGetValue("state", out string? json) || !file.Metadata.ContainsKey("crc32c"))
+            throw new FormatError(file.Path, "has no state or checksum", Damaged);
         try
         {
             return (JsonSerializer.Deserialize(json, StateJson.Default.CheckpointState) ?? throw new JsonException("it is null"), json);
@@ -145,7 +152,8 @@ public static class Checkpoint
             sum = Crc(sum, file, entry);
         }
         foreach (var entry in file.Entries.Where(e => e.DType != "F32")) sum = Crc(sum, file, entry);
-        if (file.Metadata["crc32c"] != sum.ToString("x8", CultureInfo.InvariantCulture)) throw new FormatError(file.Path, "its checksum does not agree", Damaged);
+        if (file.Metadata["crc32c"] != sum.ToString("x8", CultureInfo.InvariantCulture))
+            throw new FormatError(file.Path, "its checksum does not agree", Damaged);
     }
 
     private static unsafe void Read(SafetensorsFile file, SafetensorsEntry entry, Tensor value)

@@ -12,4 +12,5 @@ namespace Sfn.Train;
 /// <param name="ValLoss">Last validation loss.</param>
 /// <param name="BestLoss">Smallest validation loss.</param>
 /// <param name="BestStep">Its step.</param>
-public sealed record CheckpointState(long Step, long Tokens, ulong Seed, string Config, string Data, double? ValLoss = null, double? BestLoss = null, long BestStep = 0);
+public sealed record CheckpointState(long Step, long Tokens, ulong Seed, string Config, string Data, double? ValLoss = null, double? BestLoss = null,
+    long BestStep = 0);

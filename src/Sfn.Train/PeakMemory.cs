@@ -4,7 +4,9 @@ using Sfn.Nn;
 
 namespace Sfn.Train;
 
-/// <summary>The run's memory by own account: the process before the model was made, tensors at their peak, and what the garbage collector has added since.</summary>
+/// <summary>
+/// The run's memory by own account: the process before the model was made, tensors at their peak, and what the garbage collector has added since.
+/// </summary>
 internal sealed class PeakMemory
 {
     private readonly Device _device;
@@ -42,7 +44,8 @@ internal static class MemoryCheck
     {
         long need = new ModelCounts(config.Model(vocabularySize)).TrainingBytes(config.Batch), have = Available();
         if (need <= have) return;
-        throw new InputError($"the run needs about {Memory.Format(need)} of memory, {Memory.Format(have)} are there; use a smaller --batch (with --accumulate), --context, --width or --layers");
+        throw new InputError($"the run needs about {Memory.Format(need)} of memory, {Memory.Format(have)} are there; " +
+            "use a smaller --batch (with --accumulate), --context, --width or --layers");
     }
 
     /// <summary>Bytes this process may still take: the container's or machine's limit, and on Linux what the kernel calls available.</summary>

@@ -55,7 +55,8 @@ public sealed class RunFolder : IDisposable
                 throw new InputError($"'{name}' cannot be the name of a folder; use letters, digits and dashes (--name)");
             var folder = Lock(MakeFolder(System.IO.Path.Combine(root, name)));
             // What a process killed while it began a run leaves, the lock and an unfinished file, is no run.
-            if (Directory.EnumerateFileSystemEntries(folder.Path).All(entry => System.IO.Path.GetFileName(entry) is ".lock" || entry.EndsWith(".tmp", StringComparison.Ordinal)))
+            if (Directory.EnumerateFileSystemEntries(folder.Path).All(entry => System.IO.Path.GetFileName(entry) is ".lock"
+                || entry.EndsWith(".tmp", StringComparison.Ordinal)))
                 return folder;
             folder.Dispose();
             throw new InputError($"{folder.Path} holds a run already; resume it with --resume {folder.Path} or give another --name");

@@ -20,9 +20,13 @@ public sealed partial record TrainConfig
         AtLeast("--accumulate", Accumulate, 1);
         AtLeast("--steps", Steps, 1);
         if (SequencesPerStep * Context > int.MaxValue)
-            throw new InputError($"a step of {Batch} x {Accumulate} sequences of {Context} tokens has more than {int.MaxValue} tokens; lower --batch or --accumulate");
+        {
+            throw new InputError($"a step of {Batch} x {Accumulate} sequences of {Context} tokens has more than {int.MaxValue} tokens; " +
+                "lower --batch or --accumulate");
+        }
         if (!(LearningRate > 0) || !float.IsFinite(LearningRate)) throw new InputError($"--lr must be above 0, not {LearningRate}");
-        if (MinLearningRate is { } least && !(least >= 0 && least <= LearningRate)) throw new InputError($"--min-lr must be 0 to --lr ({LearningRate}), not {least}");
+        if (MinLearningRate is { } least && !(least >= 0 && least <= LearningRate))
+            throw new InputError($"--min-lr must be 0 to --lr ({LearningRate}), not {least}");
         if (Warmup is { } warmup && (warmup < 0 || warmup > Steps)) throw new InputError($"--warmup must be 0 to --steps ({Steps}), not {warmup}");
         if (!(WeightDecay >= 0) || !float.IsFinite(WeightDecay)) throw new InputError($"--weight-decay must be at least 0, not {WeightDecay}");
         Rate("--beta1", Beta1);

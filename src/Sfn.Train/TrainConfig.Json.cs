@@ -22,7 +22,8 @@ public sealed partial record TrainConfig
         try
         {
             var options = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
-            if (JsonNode.Parse(json, documentOptions: options) is not JsonObject given) throw new InputError($"{source}: the configuration is not a JSON object");
+            if (JsonNode.Parse(json, documentOptions: options) is not JsonObject given)
+                throw new InputError($"{source}: the configuration is not a JSON object");
             string name = preset ?? (given["preset"] is JsonValue value && value.TryGetValue(out string? own) ? own : "tiny");
             // The preset's values, overlaid by the file's: so nothing is missing and every default has one source.
             var merged = JsonSerializer.SerializeToNode(FromPreset(name), TrainJson.Default.TrainConfig)!.AsObject();
@@ -87,8 +88,10 @@ internal sealed class LowerCase : JsonNamingPolicy
 }
 
 /// <summary>The JSON of configurations, summaries and checkpoint states, made at compile time.</summary>
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    Converters = [typeof(LowerCaseEnum<FfnKind>), typeof(LowerCaseEnum<NormKind>), typeof(LowerCaseEnum<ActivationKind>), typeof(LowerCaseEnum<PositionKind>), typeof(LowerCaseEnum<DecayGroup>)])]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    Converters = [typeof(LowerCaseEnum<FfnKind>), typeof(LowerCaseEnum<NormKind>), typeof(LowerCaseEnum<ActivationKind>),
+        typeof(LowerCaseEnum<PositionKind>), typeof(LowerCaseEnum<DecayGroup>)])]
 [JsonSerializable(typeof(TrainConfig))]
 [JsonSerializable(typeof(TrainSummary))]
 internal sealed partial class TrainJson : JsonSerializerContext;

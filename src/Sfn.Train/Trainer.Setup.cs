@@ -9,7 +9,8 @@ public sealed partial class Trainer
 {
     /// <summary>Starts a new run: reads the data, checks sizes and memory, makes the folder and the model.</summary>
     /// <param name="config">What to train.</param>
-    /// <exception cref="InputError">Something in the configuration or the data cannot be used, or there is not enough memory; nothing has been written then.</exception>
+    /// <exception cref="InputError">Something in the configuration or the data cannot be used, or there is not enough memory; nothing has been
+    /// written then.</exception>
     public Trainer(TrainConfig config) : this(Begin(config)) { }
 
     private Trainer((TrainConfig Config, RunFolder Folder, Corpus Corpus) run, bool resume = false) : this(run.Config, run.Folder, run.Corpus, resume) { }
@@ -75,13 +76,19 @@ public sealed partial class Trainer
         string file = Folder[Checkpoint.LastFile];
         var state = Checkpoint.ReadState(file);
         if (state.Data != Corpus.Sha256)
-            throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Corpus.Sha256[..12]}…, was {state.Data[..Math.Min(12, state.Data.Length)]}…; restore the text or start a new run");
+        {
+            throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Short(Corpus.Sha256)}, was {Short(state.Data)}; " +
+                "restore the text or start a new run");
+        }
         try { return Checkpoint.Load(file, Model.Parameters, Optimizer, Config.Hash()); }
         catch (FormatError error) when (File.Exists(Folder[Checkpoint.PreviousFile]))
         {
-            throw new InputError($"{error.Message}; the one before it is {Folder[Checkpoint.PreviousFile]}: copy it over {Checkpoint.LastFile} to go on from there", error);
+            string previous = Folder[Checkpoint.PreviousFile];
+            throw new InputError($"{error.Message}; the one before it is {previous}: copy it over {Checkpoint.LastFile} to go on from there", error);
         }
     }
+
+    private static string Short(string hash) => hash[..Math.Min(12, hash.Length)] + "…";
 
     private TrainProgress Report(TrainProgress now, System.Diagnostics.Stopwatch clock, IProgress<TrainProgress>? progress)
     {

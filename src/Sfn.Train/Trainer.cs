@@ -32,12 +32,14 @@ public sealed partial class Trainer : IDisposable
             if (config.Threads > 0) CpuPool.Threads = config.Threads;
             _memory = new PeakMemory(config.DeviceOf());
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
-            Optimizer = new AdamW(Model.Parameters, new() { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay });
+            var options = new AdamWOptions { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay };
+            Optimizer = new AdamW(Model.Parameters, options);
             // The weights have moved into flat storage: give back where they were made, and what reading the text has left.
             Memory.CollectGarbage();
             Memory.Trim(Model.Device);
             _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
-            _windows = new EvaluationWindows(corpus.Validation, config.Context, config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch);
+            long windows = config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch;
+            _windows = new EvaluationWindows(corpus.Validation, config.Context, windows);
             _tokens = new int[config.Batch * config.Context];
             _targets = new int[_tokens.Length];
             bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
@@ -78,7 +80,7 @@ public sealed partial class Trainer : IDisposable
     public TrainSummary Run(CancellationToken cancellation = default, IProgress<TrainProgress>? progress = null)
     {
         var clock = Stopwatch.StartNew();
-        var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss, ValBitsPerByte = Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) };
+        var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };
         if (Step == 0)
         {
             now = Report(now with { ValLoss = Evaluate(), Evaluated = true }, clock, progress);
@@ -149,7 +151,9 @@ public sealed partial class Trainer : IDisposable
     /// <summary>The mean loss over the run's fixed validation windows, nats per token.</summary>
     public double Evaluate() => Evaluation.Loss(Model, _windows, Config.Batch);
 
-    /// <summary>Forward and backward of a step's micro-batches; the gradients add up to those of one large batch. The loss is read back only if it is wanted.</summary>
+    /// <summary>
+    /// Forward and backward of a step's micro-batches; the gradients add up to those of one large batch. The loss is read back only if it is wanted.
+    /// </summary>
     private double Gradients(long step, bool wantLoss)
     {
         double sum = 0;

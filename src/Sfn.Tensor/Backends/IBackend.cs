@@ -18,7 +18,7 @@ public enum Activation : byte
 /// <summary>Options of <see cref="IBackend.MatMul"/>.</summary>
 public readonly struct MatMulSpec
 {
-    /// <summary>Add to what c holds instead of overwriting it.</summary>
+    /// <summary>Add what c holds to the product, before bias and activation, instead of overwriting it.</summary>
     public bool Accumulate { get; init; }
 
     /// <summary>Added to every row: a vector of the last dimension's size, or [batch.., 1, last] for one per batch.</summary>

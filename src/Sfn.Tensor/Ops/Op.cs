@@ -31,22 +31,23 @@ public static class Op
         string? outer = t_current;
         t_current = op.Name;
         t_recorder = null;
-        Extras extras = default;
-        Tensor y;
+        // Owns the temporaries of the forward: they are freed at once, and no collection can take them while a kernel reads them.
+        using var scope = Scope.Open(op.Name);
         try
         {
-            y = op.Forward(inputs, ref extras);
+            Extras extras = default;
+            var y = op.Forward(inputs, ref extras);
+            if (recorder is null) return scope.Return(y);
+            // A result has a place of its own on the tape, also where an op hands its input through.
+            for (int i = 0; i < inputs.Count; i++) if (ReferenceEquals(inputs[i], y)) y = y.Detach();
+            recorder.Record(op, inputs, y, extras);
+            return scope.Return(y);
         }
         finally
         {
             t_recorder = recorder;
             t_current = outer;
         }
-        if (recorder is null) return y;
-        // A result has a place of its own on the tape, also where an op hands its input through.
-        for (int i = 0; i < inputs.Count; i++) if (ReferenceEquals(inputs[i], y)) y = y.Detach();
-        recorder.Record(op, inputs, y, extras);
-        return y;
     }
 
     /// <summary>Switches recording off until the result is disposed.</summary>

@@ -51,7 +51,8 @@ public sealed class AdamW : Optimizer
 
     private protected override void Update(int begin, int end, double rate, bool decays, int step, double scale)
     {
-        View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end), m = Flat.Range(_m, begin, end), v = Flat.Range(_v, begin, end);
+        View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end);
+        View m = Flat.Range(_m, begin, end), v = Flat.Range(_v, begin, end);
         double decay = decays ? Options.WeightDecay : 0;
         double correction1 = 1 - Math.Pow(Options.Beta1, step), correction2 = 1 - Math.Pow(Options.Beta2, step);
         if (Kernels is { } kernels)

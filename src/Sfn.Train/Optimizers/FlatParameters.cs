@@ -30,9 +30,12 @@ internal sealed class FlatParameters
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var parameter in parameters)
         {
-            if (!names.Add(parameter.Name)) throw new ArgumentException($"The parameter {parameter.Name} is given twice; names must differ.", nameof(parameters));
-            if (parameter.Value.DType != DType.F32) throw new DTypeMismatch($"Parameter {parameter.Name} is {parameter.Value.DType.Name()}; optimizers change float32 parameters.");
-            if (parameter.Value.Device != Device) throw new DeviceMismatch($"Parameter {parameter.Name} is on {parameter.Value.Device}, {parameters[0].Name} on {Device}.");
+            if (!names.Add(parameter.Name))
+                throw new ArgumentException($"The parameter {parameter.Name} is given twice; names must differ.", nameof(parameters));
+            if (parameter.Value.DType != DType.F32)
+                throw new DTypeMismatch($"Parameter {parameter.Name} is {parameter.Value.DType.Name()}; optimizers change float32 parameters.");
+            if (parameter.Value.Device != Device)
+                throw new DeviceMismatch($"Parameter {parameter.Name} is on {parameter.Value.Device}, {parameters[0].Name} on {Device}.");
         }
         _segments = new Segment[parameters.Count];
         long offset = 0;
@@ -41,7 +44,8 @@ internal sealed class FlatParameters
         foreach (var parameter in parameters.OrderByDescending(Decays))
         {
             long padded = (parameter.Count + Alignment - 1) / Alignment * Alignment;
-            if (offset + padded > int.MaxValue) throw new ArgumentException($"The parameters have more than {int.MaxValue} values; use one optimizer for each half.", nameof(parameters));
+            if (offset + padded > int.MaxValue)
+                throw new ArgumentException($"The parameters have more than {int.MaxValue} values; use one optimizer for each half.", nameof(parameters));
             _segments[n++] = new Segment(parameter, Decays(parameter), (int)offset, (int)padded);
             offset += padded;
         }

@@ -57,7 +57,8 @@ public abstract class Optimizer
     public double GradientNorm() => Math.Sqrt(_flat.SumSquares());
 
     /// <summary>
-    /// Scales the gradients of the coming <see cref="Step"/> by min(1, max / (norm + 1e-6)), as torch's clip_grad_norm_ does; the scaling itself is part of the step.
+    /// Scales the gradients of the coming <see cref="Step"/> by min(1, max / (norm + 1e-6)), as torch's clip_grad_norm_ does; the scaling itself is part of
+    /// the step.
     /// </summary>
     /// <param name="max">Largest norm; 0 or less: no clipping.</param>
     /// <returns>The norm before clipping.</returns>
@@ -128,7 +129,8 @@ public abstract class Optimizer
     private protected (string Name, Tensor Value)[] Views(string prefix, Tensor flat)
     {
         var views = new (string, Tensor)[Parameters.Count];
-        for (int i = 0; i < views.Length; i++) views[i] = ($"{prefix}/{Parameters[i].Name}", FlatParameters.View(flat, _flat.Segments[SegmentOf(Parameters[i])]));
+        for (int i = 0; i < views.Length; i++)
+            views[i] = ($"{prefix}/{Parameters[i].Name}", FlatParameters.View(flat, _flat.Segments[SegmentOf(Parameters[i])]));
         return views;
     }
 

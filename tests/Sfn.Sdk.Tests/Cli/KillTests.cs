@@ -32,7 +32,8 @@ public sealed class KillTests(SfnCommand sfn) : IClassFixture<SfnCommand>
             Assert.True(clock.Elapsed < s_limit, $"{kills} kills, {writing} of them while a checkpoint was written, within {s_limit}");
             bool enough = kills >= Kills && writing >= WhileWriting;
             string folder = sfn[$"runs/{name}"];
-            string[] arguments = File.Exists(Path.Combine(folder, "config.json")) ? ["train", "--resume", name] : ["train", "--config", "config.json", "--name", name];
+            string[] arguments = File.Exists(Path.Combine(folder, "config.json"))
+                ? ["train", "--resume", name] : ["train", "--config", "config.json", "--name", name];
             if (enough)
             {
                 var last = sfn.Run(arguments);
@@ -56,7 +57,10 @@ public sealed class KillTests(SfnCommand sfn) : IClassFixture<SfnCommand>
         }
     }
 
-    /// <summary>Starts the command and kills it after a while, and then, if it shall be aimed, as soon as a checkpoint is being written. False if it came to its end.</summary>
+    /// <summary>
+    /// Starts the command and kills it after a while, and then, if it shall be aimed, as soon as a checkpoint is being written. False if it came to its
+    /// end.
+    /// </summary>
     private bool Kill(string[] arguments, string folder, string[] before, bool aim, TimeSpan after)
     {
         using var process = Process.Start(sfn.StartInfo(arguments))!;

@@ -62,9 +62,6 @@ public sealed record OpCase(string Name, Arg[] Args, Func<Tensor[], Tensor> Call
     /// <summary>Whether the result has a gradient.</summary>
     public bool Differentiable { get; init; } = true;
 
-    /// <summary>Whether inputs may repeat an element (stride 0) and still be compared: always, unless equal elements change the meaning.</summary>
-    public bool Repeats { get; init; } = true;
-
     /// <summary>Whether the result is 0 by definition, so that a factor on it cannot be seen.</summary>
     public bool Zero { get; init; }
 

@@ -28,6 +28,9 @@ public static class OpRun
     /// <summary>Seed of the upstream gradient.</summary>
     private const ulong Upstream = 1001;
 
+    /// <summary>All devices but the one they are compared with.</summary>
+    public static IEnumerable<Device> Devices => Device.All.Where(d => d != Device.Reference);
+
     public static double[][] Inputs(OpCase c, bool brief = false) => [.. c.Args.Select((a, i) => a.Draw((ulong)(31 * i + 7), brief))];
 
     /// <summary>Result, and gradients of Σ y·g for a fixed random g.</summary>

@@ -237,9 +237,11 @@ public static class OpTable
     {
         Arg mask = new Arg([2, 5], 0, 2) { Type = DType.Bool, Values = [1, 1, 0, 1, 1, 1, 0, 1, 0, 0] };
         Arg blind = new Arg([2, 5], 0, 2) { Type = DType.Bool, Values = [0, 0, 1, 1, 1, 0, 0, 0, 0, 0] };
-        OpCase Case(string what, Arg q, Arg k, bool causal, Arg? m = null, float? scale = null) => new("attention " + what,
-            m is null ? [q, k, k] : [q, k, k, m],
-            x => Tensor.Attention(x[0], x[1], x[2], causal, m is null ? null : x[3], scale)) { Tolerance = 5e-6, GradientTolerance = 2e-5 };
+        OpCase Case(string what, Arg q, Arg k, bool causal, Arg? m = null, float? scale = null)
+        {
+            Tensor Call(Tensor[] x) => Tensor.Attention(x[0], x[1], x[2], causal, m is null ? null : x[3], scale);
+            return new("attention " + what, m is null ? [q, k, k] : [q, k, k, m], Call) { Tolerance = 5e-6, GradientTolerance = 2e-5 };
+        }
         return
         [
             Case("causal", F(2, 5, 2, 6), F(2, 5, 2, 6), true),

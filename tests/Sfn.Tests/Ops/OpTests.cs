@@ -16,7 +16,8 @@ public class OpTests : LeakCheck
     {
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c);
-        Compare(c, OpRun.Run(c, inputs, DType.F32, Device.Cpu, true), OpRun.Run(c, inputs, DType.F64, Device.Reference, true));
+        var reference = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
+        foreach (var device in OpRun.Devices) Compare(c, OpRun.Run(c, inputs, DType.F32, device, true), reference, $"{device}: ");
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -39,12 +40,14 @@ public class OpTests : LeakCheck
     {
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c);
-        foreach (var layout in Enum.GetValues<Layout>())
+        foreach (var device in OpRun.Devices)
         {
-            if (layout is Layout.Repeated or Layout.Constant && !c.Repeats) continue;
-            var strided = OpRun.Run(c, inputs, DType.F32, Device.Cpu, true, (x, i) => OpRun.Lay(x, layout));
-            var dense = OpRun.Run(c, inputs, DType.F32, Device.Cpu, true, (x, i) => Dense(OpRun.Lay(x, layout)));
-            Compare(c, strided, dense, $"{layout}: ");
+            foreach (var layout in Enum.GetValues<Layout>())
+            {
+                var strided = OpRun.Run(c, inputs, DType.F32, device, true, (x, i) => OpRun.Lay(x, layout));
+                var dense = OpRun.Run(c, inputs, DType.F32, device, true, (x, i) => Dense(OpRun.Lay(x, layout)));
+                Compare(c, strided, dense, $"{device}, {layout}: ");
+            }
         }
     }
 
@@ -59,6 +62,37 @@ public class OpTests : LeakCheck
         var wrong = c with { Call = x => Op.Run(new OpRun.WrongGradient(), c.Call(x)) };
         Assert.ThrowsAny<Exception>(() => Compare(c, OpRun.Run(wrong, inputs, DType.F32, Device.Cpu, true), reference));
         Assert.ThrowsAny<Exception>(() => Differences(c, OpRun.Run(wrong, inputs, DType.F64, Device.Reference, true)));
+    }
+
+    [Fact]
+    public void Every_op_of_the_engine_is_in_the_table()
+    {
+        var seen = new Seen();
+        foreach (var c in OpTable.All)
+        {
+            using var scope = Scope.Open();
+            var inputs = OpRun.Inputs(c);
+            Tensor[] x = [.. c.Args.Select((a, i) => a.Make(inputs[i], DType.F32, Device.Cpu))];
+            Op.Recorder = seen;
+            try
+            {
+                c.Call(x);
+            }
+            finally
+            {
+                Op.Recorder = null;
+            }
+        }
+        var ops = typeof(Tensor).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IOp).IsAssignableFrom(t));
+        Assert.Empty(ops.Where(t => !seen.Types.Contains(t)).Select(t => t.Name));
+    }
+
+    private sealed class Seen : IRecorder
+    {
+        public HashSet<Type> Types { get; } = [];
+
+        public void Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras) where TOp : struct, IOp =>
+            Types.Add(typeof(TOp).IsGenericType ? typeof(TOp).GetGenericTypeDefinition() : typeof(TOp));
     }
 
     private static Tensor Dense(Tensor x)

@@ -20,7 +20,8 @@ public class CheckpointTests
         var (others, fresh) = Trained(seed: 2);
         Assert.Equal(s_state, Checkpoint.Load(file, others, fresh, "config"));
         for (int i = 0; i < parameters.Length; i++) Assert.Equal(parameters[i].Value.ToArray(), others[i].Value.ToArray());
-        foreach (var ((name, value), (_, other)) in optimizer.State.Zip(fresh.State)) Assert.Equal(value.To(DType.F32).ToArray(), other.To(DType.F32).ToArray());
+        foreach (var ((name, value), (_, other)) in optimizer.State.Zip(fresh.State))
+            Assert.Equal(value.To(DType.F32).ToArray(), other.To(DType.F32).ToArray());
         Checkpoint.Save(folder["d.safetensors"], others, fresh, s_state);
         Assert.Equal(bytes, File.ReadAllBytes(folder["d.safetensors"]));
         // The old file stays under its second name when there is one.

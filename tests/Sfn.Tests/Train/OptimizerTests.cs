@@ -23,7 +23,8 @@ public class OptimizerTests
     public void AdamW_is_the_textbook_loop(string device, DecayGroup decay)
     {
         var parameters = Parameters(Device.Get(device));
-        double[][] p = [.. parameters.Select(x => Doubles(x.Value))], m = [.. p.Select(x => new double[x.Length])], v = [.. p.Select(x => new double[x.Length])];
+        double[][] p = [.. parameters.Select(x => Doubles(x.Value))], m = [.. p.Select(x => new double[x.Length])],
+            v = [.. p.Select(x => new double[x.Length])];
         var optimizer = new AdamW(parameters, new() { Beta1 = 0.8, Beta2 = 0.95, WeightDecay = 0.3, Epsilon = 1e-6, Decay = decay });
         for (int step = 1; step <= 5; step++)
         {
@@ -91,7 +92,8 @@ public class OptimizerTests
             GoldenModelTests.Close(golden["grad_norm"].AsSpan(step - 1, 1), [(float)norm], 1e-5f, $"norm in step {step}");
             optimizer.Step(1e-2f);
             if (step == 2) continue;
-            foreach (var p in golden.Model.Parameters) GoldenModelTests.Close(golden[$"p{step}/{p.Name}"], p.Value.ToArray(), step == 1 ? 2e-6f : 3e-5f, $"{p.Name} after step {step}");
+            foreach (var p in golden.Model.Parameters)
+                GoldenModelTests.Close(golden[$"p{step}/{p.Name}"], p.Value.ToArray(), step == 1 ? 2e-6f : 3e-5f, $"{p.Name} after step {step}");
         }
     }
 
@@ -151,7 +153,8 @@ public class OptimizerTests
         var p = new Parameter("p", Tensor.Ones([2]));
         Assert.Throws<ArgumentException>(() => new AdamW([]));
         Assert.Contains("twice", Assert.Throws<ArgumentException>(() => new AdamW([p, p])).Message, StringComparison.Ordinal);
-        Assert.Contains("float32", Assert.Throws<DTypeMismatch>(() => new AdamW([new Parameter("q", Tensor.Ones([2], DType.F64))])).Message, StringComparison.Ordinal);
+        Assert.Contains("float32", Assert.Throws<DTypeMismatch>(() => new AdamW([new Parameter("q", Tensor.Ones([2], DType.F64))])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new AdamW([p], new() { Beta1 = 1 }));
     }
 

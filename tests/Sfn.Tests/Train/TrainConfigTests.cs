@@ -18,8 +18,10 @@ public class TrainConfigTests
         }
         var odd = TrainConfig.FromPreset("s") with
         {
-            Ffn = FfnKind.BlockShuffle, Blocks = 2, Norm = NormKind.RmsNorm, Activation = ActivationKind.SwiGlu, Positions = PositionKind.Learned, Decay = DecayGroup.Matrices,
-            Seed = ulong.MaxValue, Data = "ä \"b\".txt", Validation = "0.2", Name = "x", MinLearningRate = 0, Warmup = 0, Dropout = 0.1f, Tokenizer = "chars", Characters = "aé𝄞",
+            Ffn = FfnKind.BlockShuffle, Blocks = 2, Norm = NormKind.RmsNorm, Activation = ActivationKind.SwiGlu, Positions = PositionKind.Learned,
+            Decay = DecayGroup.Matrices,
+            Seed = ulong.MaxValue, Data = "ä \"b\".txt", Validation = "0.2", Name = "x", MinLearningRate = 0, Warmup = 0, Dropout = 0.1f,
+            Tokenizer = "chars", Characters = "aé𝄞",
         };
         Assert.Equal(odd, TrainConfig.FromJson(odd.ToJson()));
     }
@@ -91,9 +93,11 @@ public class TrainConfigTests
     public void The_hash_follows_the_numbers_and_nothing_else()
     {
         var tiny = TrainConfig.FromPreset("tiny");
-        foreach (var same in new[] { tiny with { Name = "x" }, tiny with { Out = "y" }, tiny with { Threads = 7 }, tiny with { Data = "z" }, tiny with { LogEvery = 5 }, tiny with { CheckpointEvery = 3 }, tiny.Resolve() })
+        foreach (var same in new[] { tiny with { Name = "x" }, tiny with { Out = "y" }, tiny with { Threads = 7 }, tiny with { Data = "z" },
+            tiny with { LogEvery = 5 }, tiny with { CheckpointEvery = 3 }, tiny.Resolve() })
             Assert.Equal(tiny.Hash(), same.Hash());
-        foreach (var other in new[] { tiny with { Seed = 2 }, tiny with { Layers = 3 }, tiny with { Steps = 3 }, tiny with { LearningRate = 1 }, tiny with { Ffn = FfnKind.Dense }, tiny with { EvalEvery = 7 } })
+        foreach (var other in new[] { tiny with { Seed = 2 }, tiny with { Layers = 3 }, tiny with { Steps = 3 }, tiny with { LearningRate = 1 },
+            tiny with { Ffn = FfnKind.Dense }, tiny with { EvalEvery = 7 } })
             Assert.NotEqual(tiny.Hash(), other.Hash());
     }
 }

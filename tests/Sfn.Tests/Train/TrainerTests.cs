@@ -13,7 +13,8 @@ public class TrainerTests
 {
     private static readonly TrainConfig s_tiny = TrainConfig.FromPreset("tiny") with
     {
-        Layers = 2, Width = 32, Heads = 2, Context = 32, Rank = 8, Batch = 4, Steps = 12, EvalEvery = 4, EvalBatches = 2, CheckpointEvery = 5, LearningRate = 1e-2f, Warmup = 2,
+        Layers = 2, Width = 32, Heads = 2, Context = 32, Rank = 8, Batch = 4, Steps = 12, EvalEvery = 4, EvalBatches = 2, CheckpointEvery = 5,
+        LearningRate = 1e-2f, Warmup = 2,
     };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -27,15 +28,18 @@ public class TrainerTests
         Assert.True(summary.Completed);
         Assert.Equal((12L, 12L * 4 * 32), (summary.Steps, summary.Tokens));
         string run = Path.Combine(folder["runs"], "lowrank-tiny-1");
-        foreach (string file in new[] { "checkpoint.safetensors", "checkpoint.previous.safetensors", "best.safetensors", "config.json", "metrics.jsonl", "summary.json", "loss.svg" })
+        foreach (string file in new[] { "checkpoint.safetensors", "checkpoint.previous.safetensors", "best.safetensors", "config.json", "metrics.jsonl",
+            "summary.json", "loss.svg" })
             Assert.True(File.Exists(Path.Combine(run, file)), file);
         Assert.Empty(Directory.GetFiles(run, "*.tmp"));
         var entries = MetricsLog.Read(Path.Combine(run, "metrics.jsonl"));
         Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), entries.Select(e => e.Step));
-        Assert.All(entries.Skip(1), e => Assert.True(e is { Loss: > 0, BitsPerByte: > 0, LearningRate: > 0, GradientNorm: > 0, TokensPerSecond: > 0, LiveBytes: > 0, PeakBytes: > 0, Seconds: > 0 }));
+        Assert.All(entries.Skip(1), e => Assert.True(e is { Loss: > 0, BitsPerByte: > 0, LearningRate: > 0, GradientNorm: > 0, TokensPerSecond: > 0,
+            LiveBytes: > 0, PeakBytes: > 0, Seconds: > 0 }));
         Assert.Equal([0L, 4, 8, 12], entries.Where(e => e.ValLoss is not null).Select(e => e.Step));
         var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "summary.json"))).RootElement;
-        foreach (string name in new[] { "val_loss", "bits_per_byte", "steps", "tokens", "tokens_per_second", "peak_bytes", "parameters", "seed", "device", "threads", "corpus_sha256" })
+        foreach (string name in new[] { "val_loss", "bits_per_byte", "steps", "tokens", "tokens_per_second", "peak_bytes", "parameters", "seed", "device",
+            "threads", "corpus_sha256" })
             Assert.True(json.TryGetProperty(name, out _), name);
         Assert.Equal(summary.ValLoss!.Value / Math.Log(2), summary.BitsPerByte!.Value, 1e-12);
         Assert.Equal(13, reports.All.Count);
@@ -158,7 +162,8 @@ public class TrainerTests
     {
         using var folder = new TemporaryFolder();
         var seen = new List<long>();
-        Run(In(folder, s_tiny) with { Layers = 12, Steps = 12, EvalEvery = 0, CheckpointEvery = 0, LogEvery = 100 }, new Reports(_ => seen.Add(GC.GetAllocatedBytesForCurrentThread())));
+        Run(In(folder, s_tiny) with { Layers = 12, Steps = 12, EvalEvery = 0, CheckpointEvery = 0, LogEvery = 100 },
+            new Reports(_ => seen.Add(GC.GetAllocatedBytesForCurrentThread())));
         long most = seen.Zip(seen.Skip(1), (before, after) => after - before).Skip(4).SkipLast(1).Max();
         Assert.True(most < 200_000, $"{most:N0} bytes");
     }
@@ -184,13 +189,15 @@ public class TrainerTests
         Assert.False(Directory.Exists(folder["runs"]));
     }
 
-    public static TheoryData<FfnKind, double> Losses => new() { { FfnKind.Dense, 0.85 }, { FfnKind.LowRank, 1.3 }, { FfnKind.BlockDense, 0.85 }, { FfnKind.BlockShuffle, 0.45 } };
+    public static TheoryData<FfnKind, double> Losses
+        => new() { { FfnKind.Dense, 0.85 }, { FfnKind.LowRank, 1.3 }, { FfnKind.BlockDense, 0.85 }, { FfnKind.BlockShuffle, 0.45 } };
 
     [Theory, MemberData(nameof(Losses))]
     public void Every_structure_learns(FfnKind kind, double most)
     {
         using var folder = new TemporaryFolder();
-        var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0, CheckpointEvery = 0, EvalBatches = 8 });
+        var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0,
+            CheckpointEvery = 0, EvalBatches = 8 });
         Assert.True(summary.ValLoss <= most, $"{kind}: {summary.ValLoss}");
     }
 
@@ -225,11 +232,12 @@ public class TrainerTests
     /// <summary>Sentences of a small grammar: enough rules to learn, no two runs of the generator alike.</summary>
     private static string Language(int seed, int length)
     {
-        string[] who = ["the cat", "a small dog", "my friend", "the old man", "every bird"], does = ["sees", "likes", "follows", "does not know"], end = [".", "!", " today."];
+        string[] who = ["the cat", "a small dog", "my friend", "the old man", "every bird"], does = ["sees", "likes", "follows", "does not know"],
+            end = [".", "!", " today."];
         var random = new Random(seed);
         var text = new StringBuilder();
         while (text.Length < length)
-            text.Append(who[random.Next(5)]).Append(' ').Append(does[random.Next(4)]).Append(' ').Append(who[random.Next(5)]).Append(end[random.Next(3)]).Append('\n');
+            text.Append($"{who[random.Next(5)]} {does[random.Next(4)]} {who[random.Next(5)]}{end[random.Next(3)]}\n");
         return text.ToString();
     }
 

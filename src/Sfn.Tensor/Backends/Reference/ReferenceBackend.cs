@@ -151,6 +151,7 @@ internal unsafe class ReferenceBackend : IBackend
             double sum = 0;
             for (int i = 0; i < k; i++)
                 sum += Element.Read(pa, a.DType, w.A + i * a.Strides[rank - 1]) * Element.Read(pb, b.DType, w.B + i * b.Strides[rank - 2]);
+            if (spec.Accumulate) sum += Element.Read(pc, c.DType, w.C);
             if (bias is { } add) sum += Element.Read(add.Pointer, add.DType, extra.A);
             sum = spec.Activation switch
             {
@@ -160,7 +161,6 @@ internal unsafe class ReferenceBackend : IBackend
                 _ => sum,
             };
             if (spec.Residual is { } residual) sum += Element.Read(residual.Pointer, residual.DType, extra.B);
-            if (spec.Accumulate) sum += Element.Read(pc, c.DType, w.C);
             Element.Write(pc, c.DType, w.C, sum);
         }
     }

@@ -127,7 +127,7 @@ internal static unsafe class AttentionBackward
         V shift = S.Load(lse), d = S.Load(delta);
         for (; rows > 0; rows--, s += AttentionBlocks.Queries, dp += AttentionBlocks.Queries)
         {
-            V weight = AttentionExp.Exp<S, V>(S.Sub(S.Load(s), shift));
+            V weight = S.Exp(S.Sub(S.Load(s), shift));
             S.Store(s, weight);
             S.Store(dp, S.Mul(weight, S.Sub(S.Load(dp), d)));
         }

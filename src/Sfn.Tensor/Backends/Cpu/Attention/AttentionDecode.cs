@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Sfn.Kernels;
 
 namespace Sfn.Backends.Cpu;
 
@@ -94,11 +95,11 @@ internal static unsafe class AttentionDecode
         var totals = Vector128<float>.Zero;
         for (int r = 0; r < rows; r += 4)
         {
-            var x = AttentionExp.Exp<Simd128, Vector128<float>>(Vector128.Load(scores + r) - shifts);
+            var x = Vec.Exp(Vector128.Load(scores + r) - shifts);
             x.Store(scores + r);
             totals += x;
         }
-        float rescale = AttentionExp.Exp<Simd128, Vector128<float>>(Vector128.Create(*top - shift))[0];
+        float rescale = Vec.Exp(Vector128.Create(*top - shift))[0];
         *sum = *sum * rescale + Vector128.Sum(totals);
         *top = max;
         return rescale;

@@ -90,13 +90,13 @@ internal static unsafe class AttentionForward
 
         // A query that has seen no key yet keeps -inf; subtracting 0 instead gives exp(-inf) = 0 where -inf - -inf would give NaN.
         V shift = S.IfEqual(m0, S.Splat(float.NegativeInfinity), S.Zero, m0);
-        V rescale = AttentionExp.Exp<S, V>(S.Sub(old, shift));
+        V rescale = S.Exp(S.Sub(old, shift));
         V total0 = S.Zero, total1 = S.Zero;
         s = scores;
         for (row = 0; row + 2 <= rows; row += 2, s += 2 * (nint)ld)
         {
-            V x0 = AttentionExp.Exp<S, V>(S.Sub(S.Load(s), shift));
-            V x1 = AttentionExp.Exp<S, V>(S.Sub(S.Load(s + ld), shift));
+            V x0 = S.Exp(S.Sub(S.Load(s), shift));
+            V x1 = S.Exp(S.Sub(S.Load(s + ld), shift));
             S.Store(s, x0);
             S.Store(s + ld, x1);
             total0 = S.Add(total0, x0);
@@ -104,7 +104,7 @@ internal static unsafe class AttentionForward
         }
         if (row < rows)
         {
-            V x = AttentionExp.Exp<S, V>(S.Sub(S.Load(s), shift));
+            V x = S.Exp(S.Sub(S.Load(s), shift));
             S.Store(s, x);
             total0 = S.Add(total0, x);
         }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Sfn.Kernels;
 
 namespace Sfn.Backends.Cpu;
 
@@ -25,8 +26,8 @@ internal unsafe interface ISimd<V> where V : struct
 
     /// <summary>One instruction; with a NaN it returns either operand.</summary>
     static abstract V Max(V a, V b);
+    static abstract V Exp(V x);
     static abstract V Log(V x);
-    static abstract V ShiftBitsLeft(V x, int count);
     static abstract V IfLess(V a, V b, V then, V otherwise);
     static abstract V IfEqual(V a, V b, V then, V otherwise);
 
@@ -54,8 +55,8 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Fma(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.MultiplyAddEstimate(a, b, c);
 
     [MethodImpl(Inline)] public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
-    [MethodImpl(Inline)] public static Vector512<float> Log(Vector512<float> x) => Vector512.Log(x);
-    [MethodImpl(Inline)] public static Vector512<float> ShiftBitsLeft(Vector512<float> x, int count) => (x.AsInt32() << count).AsSingle();
+    [MethodImpl(Inline)] public static Vector512<float> Exp(Vector512<float> x) => Vec.Exp(x);
+    [MethodImpl(Inline)] public static Vector512<float> Log(Vector512<float> x) => Vec.Log(x);
 
     [MethodImpl(Inline)]
     public static Vector512<float> IfLess(Vector512<float> a, Vector512<float> b, Vector512<float> then, Vector512<float> otherwise) =>
@@ -89,8 +90,8 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> Fma(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.MultiplyAddEstimate(a, b, c);
 
     [MethodImpl(Inline)] public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
-    [MethodImpl(Inline)] public static Vector256<float> Log(Vector256<float> x) => Vector256.Log(x);
-    [MethodImpl(Inline)] public static Vector256<float> ShiftBitsLeft(Vector256<float> x, int count) => (x.AsInt32() << count).AsSingle();
+    [MethodImpl(Inline)] public static Vector256<float> Exp(Vector256<float> x) => Vec.Exp(x);
+    [MethodImpl(Inline)] public static Vector256<float> Log(Vector256<float> x) => Vec.Log(x);
 
     [MethodImpl(Inline)]
     public static Vector256<float> IfLess(Vector256<float> a, Vector256<float> b, Vector256<float> then, Vector256<float> otherwise) =>
@@ -124,8 +125,8 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> Fma(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.MultiplyAddEstimate(a, b, c);
 
     [MethodImpl(Inline)] public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => Vector128.MaxNative(a, b);
-    [MethodImpl(Inline)] public static Vector128<float> Log(Vector128<float> x) => Vector128.Log(x);
-    [MethodImpl(Inline)] public static Vector128<float> ShiftBitsLeft(Vector128<float> x, int count) => (x.AsInt32() << count).AsSingle();
+    [MethodImpl(Inline)] public static Vector128<float> Exp(Vector128<float> x) => Vec.Exp(x);
+    [MethodImpl(Inline)] public static Vector128<float> Log(Vector128<float> x) => Vec.Log(x);
 
     [MethodImpl(Inline)]
     public static Vector128<float> IfLess(Vector128<float> a, Vector128<float> b, Vector128<float> then, Vector128<float> otherwise) =>
