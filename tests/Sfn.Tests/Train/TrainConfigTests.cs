@@ -18,10 +18,21 @@ public class TrainConfigTests
         }
         var odd = TrainConfig.FromPreset("s") with
         {
-            Ffn = FfnKind.BlockShuffle, Blocks = 2, Norm = NormKind.RmsNorm, Activation = ActivationKind.SwiGlu, Positions = PositionKind.Learned,
+            Ffn = FfnKind.BlockShuffle,
+            Blocks = 2,
+            Norm = NormKind.RmsNorm,
+            Activation = ActivationKind.SwiGlu,
+            Positions = PositionKind.Learned,
             Decay = DecayGroup.Matrices,
-            Seed = ulong.MaxValue, Data = "ä \"b\".txt", Validation = "0.2", Name = "x", MinLearningRate = 0, Warmup = 0, Dropout = 0.1f,
-            Tokenizer = "chars", Characters = "aé𝄞",
+            Seed = ulong.MaxValue,
+            Data = "ä \"b\".txt",
+            Validation = "0.2",
+            Name = "x",
+            MinLearningRate = 0,
+            Warmup = 0,
+            Dropout = 0.1f,
+            Tokenizer = "chars",
+            Characters = "aé𝄞",
         };
         Assert.Equal(odd, TrainConfig.FromJson(odd.ToJson()));
     }

@@ -13,8 +13,18 @@ public class TrainerTests
 {
     private static readonly TrainConfig s_tiny = TrainConfig.FromPreset("tiny") with
     {
-        Layers = 2, Width = 32, Heads = 2, Context = 32, Rank = 8, Batch = 4, Steps = 12, EvalEvery = 4, EvalBatches = 2, CheckpointEvery = 5,
-        LearningRate = 1e-2f, Warmup = 2,
+        Layers = 2,
+        Width = 32,
+        Heads = 2,
+        Context = 32,
+        Rank = 8,
+        Batch = 4,
+        Steps = 12,
+        EvalEvery = 4,
+        EvalBatches = 2,
+        CheckpointEvery = 5,
+        LearningRate = 1e-2f,
+        Warmup = 2,
     };
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -34,8 +44,11 @@ public class TrainerTests
         Assert.Empty(Directory.GetFiles(run, "*.tmp"));
         var entries = MetricsLog.Read(Path.Combine(run, "metrics.jsonl"));
         Assert.Equal(Enumerable.Range(0, 13).Select(i => (long)i), entries.Select(e => e.Step));
-        Assert.All(entries.Skip(1), e => Assert.True(e is { Loss: > 0, BitsPerByte: > 0, LearningRate: > 0, GradientNorm: > 0, TokensPerSecond: > 0,
-            LiveBytes: > 0, PeakBytes: > 0, Seconds: > 0 }));
+        Assert.All(entries.Skip(1), e => Assert.True(e is
+        {
+            Loss: > 0, BitsPerByte: > 0, LearningRate: > 0, GradientNorm: > 0, TokensPerSecond: > 0,
+            LiveBytes: > 0, PeakBytes: > 0, Seconds: > 0
+        }));
         Assert.Equal([0L, 4, 8, 12], entries.Where(e => e.ValLoss is not null).Select(e => e.Step));
         var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "summary.json"))).RootElement;
         foreach (string name in new[] { "val_loss", "bits_per_byte", "steps", "tokens", "tokens_per_second", "peak_bytes", "parameters", "seed", "device",
@@ -196,8 +209,8 @@ public class TrainerTests
     public void Every_structure_learns(FfnKind kind, double most)
     {
         using var folder = new TemporaryFolder();
-        var summary = Run(In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150, EvalEvery = 0,
-            CheckpointEvery = 0, EvalBatches = 8 });
+        var config = In(folder, s_tiny) with { Ffn = kind, Blocks = 4, Rank = 16, DenseFirstLayer = false, Steps = 150 };
+        var summary = Run(config with { EvalEvery = 0, CheckpointEvery = 0, EvalBatches = 8 });
         Assert.True(summary.ValLoss <= most, $"{kind}: {summary.ValLoss}");
     }
 
