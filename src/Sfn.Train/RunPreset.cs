@@ -26,7 +26,7 @@ public sealed record RunPreset(string Name, TransformerConfig Model, int Batch, 
         var model = TransformerConfig.Preset(name);
         return name switch
         {
-            "tiny" => new(name, model, Batch: 16, Accumulate: 1, Steps: 400, LearningRate: 3e-3f, Beta2: 0.98f),
+            "tiny" => new(name, model, Batch: 8, Accumulate: 1, Steps: 1_200, LearningRate: 3e-3f, Beta2: 0.98f),
             "small" => new(name, model, Batch: 32, Accumulate: 1, Steps: 2_000, LearningRate: 1.5e-3f, Beta2: 0.98f),
             "s" => new(name, model, Batch: 8, Accumulate: 64, Steps: 4_196, LearningRate: 6e-4f, Beta2: 0.999f),
             "m" => new(name, model, Batch: 8, Accumulate: 64, Steps: 12_779, LearningRate: 3e-4f, Beta2: 0.999f),

@@ -79,13 +79,13 @@ public sealed partial record TrainConfig
     public float Dropout { get; init; }
 
     /// <summary>Sequences per micro-batch.</summary>
-    public int Batch { get; init; } = 16;
+    public int Batch { get; init; } = 8;
 
     /// <summary>Micro-batches per step.</summary>
     public int Accumulate { get; init; } = 1;
 
     /// <summary>Optimizer steps.</summary>
-    public long Steps { get; init; } = 400;
+    public long Steps { get; init; } = 1_200;
 
     /// <summary>Peak learning rate.</summary>
     [JsonPropertyName("lr")]

@@ -34,7 +34,7 @@ public sealed class InputTests : IClassFixture<SfnCommand>
     [InlineData("info --ffn blockshuffle --blocks 5", "--blocks", "4 and 6")]
     [InlineData("info --rank 500", "--rank", "192")]
     [InlineData("info --ffn dense --rank 8", "--rank", "dense")]
-    [InlineData("info --tokens 5", "--tokens", "4096")]
+    [InlineData("info --tokens 5", "--tokens", "2048")]
     [InlineData("info --layers 10000 --width 1000000 --heads 1 --context 100000 --batch 20000", "--layers", "large")]
     [InlineData("train --data missing.txt", "missing.txt", "no such file")]
     [InlineData("train --data empty.txt", "empty.txt", "empty")]
