@@ -80,7 +80,7 @@ public class TrainConfigTests
             (tiny with { LearningRate = 0 }, ["--lr"]),
             (tiny with { LearningRate = float.NaN }, ["--lr"]),
             (tiny with { MinLearningRate = 1 }, ["--min-lr"]),
-            (tiny with { Warmup = 401 }, ["--warmup", "400"]),
+            (tiny with { Steps = 400, Warmup = 401 }, ["--warmup", "400"]),
             (tiny with { WeightDecay = -1 }, ["--weight-decay"]),
             (tiny with { Beta1 = 1 }, ["--beta1"]),
             (tiny with { Beta2 = -1 }, ["--beta2"]),
