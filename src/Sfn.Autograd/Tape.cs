@@ -50,6 +50,8 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         return _slots[watched.Node].Gradient;
     }
 
+    bool IRecorder.IsElsewhere => !_closed && Thread.CurrentThread != _thread;
+
     void IRecorder.Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras)
     {
         bool tracked = TOp.AlwaysRecord;

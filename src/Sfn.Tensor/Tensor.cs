@@ -1,4 +1,5 @@
 using Sfn.Backends;
+using Sfn.Ops;
 
 namespace Sfn;
 
@@ -19,7 +20,7 @@ public sealed partial class Tensor
     {
         _view = view;
         _generation = view.Storage.Generation;
-        if (Scope.Current is { } scope) scope.Own(this);
+        if (ScopeFrame.Current is { } scope) scope.Own(this);
         else view.Storage.Collect();
     }
 
@@ -62,10 +63,10 @@ public sealed partial class Tensor
 
     internal Storage StorageOf => _view.Storage;
 
-    internal Scope? Owner { get; set; }
+    internal ScopeFrame? Owner { get; set; }
 
     /// <summary>Set by a tape: the recorder that knows this tensor, and its number there.</summary>
-    internal object? Recorder { get; set; }
+    internal IRecorder? Recorder { get; set; }
 
     internal int Node { get; set; } = -1;
 
@@ -77,7 +78,7 @@ public sealed partial class Tensor
     public Tensor Keep()
     {
         _ = View;
-        Scope.Keep(this);
+        ScopeFrame.Keep(this);
         return this;
     }
 

@@ -117,6 +117,9 @@ public interface IOp
 /// <summary>What autograd hangs into <see cref="Op.Run{TOp}(TOp, in Inputs)"/>; the only thing the tensor layer knows about gradients.</summary>
 public interface IRecorder
 {
+    /// <summary>Whether it is open on another thread, so that an op on this thread would be missing from it.</summary>
+    bool IsElsewhere { get; }
+
     /// <summary>Called after each op's forward.</summary>
     void Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras) where TOp : struct, IOp;
 }

@@ -28,6 +28,7 @@ public static class Op
     public static Tensor Run<TOp>(TOp op, in Inputs inputs) where TOp : struct, IOp
     {
         var recorder = t_recorder;
+        if (recorder is null) RefuseForeign(op.Name, inputs);
         string? outer = t_current;
         t_current = op.Name;
         t_recorder = null;
@@ -47,6 +48,16 @@ public static class Op
         {
             t_recorder = recorder;
             t_current = outer;
+        }
+    }
+
+    // The tape of another thread cannot record here, and a gradient must not vanish silently.
+    private static void RefuseForeign(string op, in Inputs inputs)
+    {
+        for (int i = 0; i < inputs.Count; i++)
+        {
+            if (inputs[i]?.Recorder is { IsElsewhere: true })
+                throw new NoGradient($"{op} on a tensor that a tape of another thread tracks. Use it on the tape's thread, or Detach() it there first.");
         }
     }
 

@@ -328,4 +328,24 @@ public class TapeTests : LeakCheck
             Assert.Equal(tape.Gradient(x)!.ToArray(), results[i]);
         }
     }
+
+    [Fact]
+    public void An_op_on_another_thread_is_refused_instead_of_missing()
+    {
+        var p = new Parameter("p", Tensor.From([1f, 2f]));
+        using var tape = new Tape();
+        var h = p.Value * 2.0;
+        var free = h.Detach();
+        Exception? failure = null;
+        double sum = 0;
+        var thread = new Thread(() =>
+        {
+            sum = free.Sum().Item();
+            failure = Record.Exception(() => h.Sum());
+        });
+        thread.Start();
+        thread.Join();
+        Assert.Equal(6, sum);
+        Assert.Contains("another thread", Assert.IsType<NoGradient>(failure).Message);
+    }
 }

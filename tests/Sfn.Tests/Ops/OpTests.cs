@@ -89,6 +89,8 @@ public class OpTests : LeakCheck
 
     private sealed class Seen : IRecorder
     {
+        public bool IsElsewhere => false;
+
         public HashSet<Type> Types { get; } = [];
 
         public void Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras) where TOp : struct, IOp =>

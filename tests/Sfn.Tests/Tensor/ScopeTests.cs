@@ -135,4 +135,16 @@ public class ScopeTests : LeakCheck
         Assert.True(x.IsAlive);
         Assert.False(theirs!.IsAlive);
     }
+
+    [Fact]
+    public void A_late_second_dispose_does_not_close_another_scope()
+    {
+        var first = Scope.Open();
+        first.Dispose();
+        using var second = Scope.Open();
+        var x = Tensor.Ones([3]);
+        first.Dispose();
+        Assert.True(x.IsAlive);
+        Assert.Throws<InvalidOperationException>(() => first.Return(x));
+    }
 }
