@@ -31,6 +31,8 @@ public sealed partial class Trainer : IDisposable
         try
         {
             if (config.Threads > 0) CpuPool.Threads = config.Threads;
+            // What an earlier run of this process left in the cache is not this one's.
+            Memory.Trim(config.DeviceOf());
             _memory = new PeakMemory(config.DeviceOf());
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
             var options = new AdamWOptions { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay };
