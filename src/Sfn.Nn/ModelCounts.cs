@@ -75,11 +75,15 @@ public sealed record ModelCounts
     public double TrainingFlops(long batch, long steps = 1) => 3 * ForwardFlops(batch) * steps;
 
     /// <summary>
-    /// Bytes that training needs, an estimate before anything is allocated: parameters, gradients and two AdamW moments in float32 (16 bytes each),
-    /// what the tape keeps for a micro-batch, and one chunk of logits.
+    /// Bytes of tensors that training needs, an estimate before anything is allocated: parameters, gradients and two AdamW moments in float32 (16 bytes
+    /// each), what the tape keeps for a micro-batch, the gradients in flight when the backward pass begins, and one chunk of logits.
     /// </summary>
+    /// <remarks>
+    /// Measured over 20 configurations it is 8 % too low to 2 % too high. The rest of the process (runtime, code, the kernels' scratch) comes on top:
+    /// 100 to 150 MB.
+    /// </remarks>
     /// <param name="microBatch">Sequences per forward pass.</param>
-    public long TrainingBytes(long microBatch) => checked(16 * Parameters + 4 * microBatch * _config.Context * ActivationsPerToken + LogitBytes(microBatch));
+    public long TrainingBytes(long microBatch) => checked(16 * Parameters + 4 * microBatch * _config.Context * (ActivationsPerToken + GradientsPerToken) + LogitBytes(microBatch));
 
     /// <summary>
     /// Floats the tape keeps per token: in each layer the two norms' inputs and outputs, queries, keys, values (also rotated), the attention output, both
@@ -101,6 +105,10 @@ public sealed record ModelCounts
             return sum;
         }
     }
+
+    // When the backward pass has reached the last feedforward nothing of the tape is freed yet: gradients of the residual stream (before and after), of the
+    // hidden layer and of one inner activation.
+    private long GradientsPerToken => 2 * _config.Width + _config.UpWidth + _config.FeedForwardOf(_config.Layers - 1).InnerWidth(_config.Width, _config.UpWidth);
 
     // The fused cross-entropy walks over the rows in chunks; 64 MiB is its largest.
     private long LogitBytes(long microBatch) => Math.Min(64L << 20, 4 * microBatch * _config.Context * _config.VocabularySize);

@@ -71,7 +71,8 @@ public static class Memory
         < 1000 => $"{bytes} B",
         < 1000_000 => $"{bytes / 1e3:0.#} kB",
         < 1000_000_000 => $"{bytes / 1e6:0.#} MB",
-        _ => $"{bytes / 1e9:0.##} GB",
+        < 1000_000_000_000 => $"{bytes / 1e9:0.##} GB",
+        _ => $"{bytes / 1e12:0.##} TB",
     };
 
     internal static void Count(Storage storage, int sign)

@@ -44,7 +44,7 @@ internal static class MemoryCheck
     {
         long need = new ModelCounts(config.Model(vocabularySize)).TrainingBytes(config.Batch), have = Available();
         if (need <= have) return;
-        throw new InputError($"the run needs about {Memory.Format(need)} of memory, {Memory.Format(have)} are there; " +
+        throw new InputError($"the run's tensors need about {Memory.Format(need)} of memory, {Memory.Format(have)} are free; " +
             "use a smaller --batch (with --accumulate), --context, --width or --layers");
     }
 

@@ -1,3 +1,4 @@
+using Sfn.IO;
 using Sfn.Nn;
 
 namespace Sfn.Train;
@@ -31,7 +32,13 @@ public static class RunLoader
             ?? throw new InputError($"{folder} has no checkpoint yet; train on with --resume {folder}");
         var tokenizer = config.TokenizerDescription()!.Create();
         var model = new Transformer(config.Model(tokenizer.VocabularySize), device ?? config.DeviceOf(), config.Seed);
-        var state = Checkpoint.Load(file, model.Parameters, optimizer: null, config.Hash());
-        return new LoadedRun(config, model, tokenizer, state, file);
+        try { return new LoadedRun(config, model, tokenizer, Checkpoint.Load(file, model.Parameters, optimizer: null, config.Hash()), file); }
+        catch (FormatError error)
+        {
+            var others = Checkpoint.Files.Select(name => Path.Combine(folder, name));
+            string? other = others.FirstOrDefault(path => Path.GetFullPath(path) != Path.GetFullPath(file) && File.Exists(path));
+            if (other is null) throw;
+            throw new InputError($"{error.Message}; the run also has {other}", error);
+        }
     }
 }

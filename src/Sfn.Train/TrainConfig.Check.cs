@@ -46,7 +46,12 @@ public sealed partial record TrainConfig
     internal Device DeviceOf()
     {
         try { return Sfn.Device.Get(Device); }
-        catch (DeviceMismatch error) { throw new InputError($"--device: {error.Message}", error); }
+        catch (DeviceMismatch error)
+        {
+            // The reference loops define what ops mean; nobody trains on them.
+            var names = Sfn.Device.All.Where(device => device != Sfn.Device.Reference).Select(device => device.Name);
+            throw new InputError($"--device: there is no '{Device}' on this machine; there is {string.Join(", ", names)}", error);
+        }
     }
 
     private static void AtLeast(string option, long value, long least)

@@ -19,6 +19,7 @@ public sealed partial record TrainConfig
     public static TrainConfig FromJson(string json, string source = "the configuration", string? preset = null)
     {
         ArgumentNullException.ThrowIfNull(json);
+        JsonObject? merged = null;
         try
         {
             var options = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
@@ -26,7 +27,7 @@ public sealed partial record TrainConfig
                 throw new InputError($"{source}: the configuration is not a JSON object");
             string name = preset ?? (given["preset"] is JsonValue value && value.TryGetValue(out string? own) ? own : "tiny");
             // The preset's values, overlaid by the file's: so nothing is missing and every default has one source.
-            var merged = JsonSerializer.SerializeToNode(FromPreset(name), TrainJson.Default.TrainConfig)!.AsObject();
+            merged = JsonSerializer.SerializeToNode(FromPreset(name), TrainJson.Default.TrainConfig)!.AsObject();
             foreach (var (key, item) in given)
             {
                 if (!merged.ContainsKey(key)) throw new InputError($"{source}: unknown name '{key}'; known are {string.Join(", ", merged.Select(p => p.Key))}");
@@ -37,7 +38,7 @@ public sealed partial record TrainConfig
         }
         catch (Exception error) when (error is JsonException or ArgumentException or InvalidOperationException)
         {
-            throw new InputError($"{source}: {Explain(error)}", error);
+            throw new InputError($"{source}: {Explain(error, merged)}", error);
         }
     }
 
@@ -47,7 +48,12 @@ public sealed partial record TrainConfig
     {
         ArgumentNullException.ThrowIfNull(path);
         string text;
+        if (Directory.Exists(path)) throw new InputError($"{path}: the configuration cannot be read: it is a folder");
         try { text = File.ReadAllText(path); }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputError($"{path}: the configuration cannot be read: there is no such file", error);
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new InputError($"{path}: the configuration cannot be read ({error.Message})", error);
@@ -58,7 +64,7 @@ public sealed partial record TrainConfig
     /// <summary>Writes a file atomically.</summary>
     public void Save(string path) => AtomicFile.WriteAllText(path, ToJson() + "\n");
 
-    private static string Explain(Exception error)
+    private static string Explain(Exception error, JsonObject? values)
     {
         if (error is not JsonException { Path: { Length: > 2 } path }) return $"not valid JSON ({error.Message.Split('\n')[0]})";
         string name = path[2..];   // "$.layers"
@@ -71,7 +77,7 @@ public sealed partial record TrainConfig
             "decay" => Words<DecayGroup>(),
             _ => null,
         };
-        return words is null ? $"the value of '{name}' is not of the right kind ({error.Message.Split(" Path:")[0]})" : $"'{name}' must be one of {words}";
+        return words is null ? $"'{name}' cannot be {values?[name]?.ToJsonString() ?? "null"}" : $"'{name}' must be one of {words}";
     }
 
     private static string Words<T>() where T : struct, Enum => string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant();

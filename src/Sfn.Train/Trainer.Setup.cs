@@ -74,13 +74,16 @@ public sealed partial class Trainer
     private CheckpointState LoadCheckpoint()
     {
         string file = Folder[Checkpoint.LastFile];
-        var state = Checkpoint.ReadState(file);
-        if (state.Data != Corpus.Sha256)
+        try
         {
-            throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Short(Corpus.Sha256)}, was {Short(state.Data)}; " +
-                "restore the text or start a new run");
+            var state = Checkpoint.ReadState(file);
+            if (state.Data != Corpus.Sha256)
+            {
+                throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Short(Corpus.Sha256)}, was {Short(state.Data)}; " +
+                    "restore the text or start a new run");
+            }
+            return Checkpoint.Load(file, Model.Parameters, Optimizer, Config.Hash());
         }
-        try { return Checkpoint.Load(file, Model.Parameters, Optimizer, Config.Hash()); }
         catch (FormatError error) when (File.Exists(Folder[Checkpoint.PreviousFile]))
         {
             string previous = Folder[Checkpoint.PreviousFile];

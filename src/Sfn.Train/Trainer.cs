@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Sfn.Autograd;
 using Sfn.Backends.Cpu;
 using Sfn.IO;
@@ -16,7 +17,7 @@ namespace Sfn.Train;
 public sealed partial class Trainer : IDisposable
 {
     private readonly BatchSampler _sampler;
-    private readonly EvaluationWindows _windows;
+    private readonly EvaluationWindows _windows, _untrained;
     private readonly MetricsLog _log;
     private readonly PeakMemory _memory;
     private readonly int[] _tokens, _targets;
@@ -40,6 +41,8 @@ public sealed partial class Trainer : IDisposable
             _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
             long windows = config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch;
             _windows = new EvaluationWindows(corpus.Validation, config.Context, windows);
+            // An untrained model is as bad everywhere: one batch shows it, and nobody waits for the first step.
+            _untrained = new EvaluationWindows(corpus.Validation, config.Context, config.Batch);
             _tokens = new int[config.Batch * config.Context];
             _targets = new int[_tokens.Length];
             bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
@@ -83,7 +86,7 @@ public sealed partial class Trainer : IDisposable
         var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };
         if (Step == 0)
         {
-            now = Report(now with { ValLoss = Evaluate(), Evaluated = true }, clock, progress);
+            now = Report(now with { ValLoss = Evaluation.Loss(Model, _untrained, Config.Batch), Evaluated = true }, clock, progress);
             _log.Append(new() { Step = 0, ValLoss = now.ValLoss, ValBitsPerByte = now.ValBitsPerByte, Seconds = 0 });
         }
         long lap = Stopwatch.GetTimestamp(), lapTokens = 0, resumed = Step;
@@ -116,7 +119,8 @@ public sealed partial class Trainer : IDisposable
                     BitsPerByte = Bits(loss, TrainingBytesPerToken),
                     ValLoss = evaluate ? _state.ValLoss : null,
                     ValBitsPerByte = evaluate ? Bits(_state.ValLoss, Corpus.ValidationBytesPerToken) : null,
-                    LearningRate = (double)(decimal)rate,   // by way of decimal: 0.003, not 0.00300000002607703
+                    // By way of its shortest digits: 0.003, not 0.00300000002607703.
+                    LearningRate = double.Parse(rate.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture),
                     GradientNorm = norm,
                     TokensPerSecond = speed,
                     LiveBytes = Memory.Live(Model.Device),

@@ -30,7 +30,7 @@ internal sealed class Setting<T> : Option<T>, ISetting
         CustomParser = argument =>
         {
             var (result, error) = parse(argument.Tokens[^1].Value);
-            if (error is not null) argument.AddError($"{name} {error}, not '{argument.Tokens[^1].Value}'");
+            if (error is not null) argument.AddError(argument.Tokens[^1].Value.Length > 0 ? $"{name} {error}, not '{argument.Tokens[^1].Value}'" : $"{name} {error}");
             return result;
         };
     }

@@ -13,7 +13,7 @@ internal static class GenerateCommand
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "The name of a run under runs/, a run's folder, or one of its checkpoint files." };
-        var prompt = Setting.Text("--prompt", Group, "TEXT", "Text to go on from.", standard: "a line break", empty: true);
+        var prompt = Setting.Text("--prompt", Group, "TEXT", "Text to go on from.", standard: "the start of a line, or of a record of sdk-docs", empty: true);
         var tokens = Setting.Whole("--tokens", Group, "Tokens to make.", standard: "500");
         var temperature = Setting.Real("--temperature", Group, "Below 1 is more predictable; 0 always takes the most likely token.", x => x >= 0, "of at least 0", standard: "0.8");
         var topK = Setting.Whole("--top-k", Group, "Draw from the N most likely tokens only; 0 for all.", least: 0, standard: "0");
@@ -36,10 +36,10 @@ internal static class GenerateCommand
             };
             var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)));
             string text = parse.GetValue(prompt) ?? "";
-            int[] start = text.Length > 0 ? loaded.Tokenizer.Encode(text) : TextStream.Start(loaded.Tokenizer);
+            int[] start = text.Length > 0 ? loaded.Tokenizer.Encode(text) : TextStream.Start(loaded.Config, loaded.Tokenizer);
             using var interrupts = new Interrupts();
             Console.Write(text);
-            return TextStream.Write(loaded.Model, loaded.Tokenizer, start, (int)(parse.GetValue(tokens) ?? 500), sampling, interrupts);
+            return TextStream.Write(loaded.Model, loaded.Tokenizer, start, (int)(parse.GetValue(tokens) ?? 500), sampling, interrupts, tidy: text.Length == 0);
         });
         return command;
     }

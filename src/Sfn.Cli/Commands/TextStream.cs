@@ -6,16 +6,19 @@ namespace Sfn.Cli.Commands;
 /// <summary>Prints the text of a model while it is produced.</summary>
 internal static class TextStream
 {
-    /// <summary>Tokens to begin with when no prompt is given: a line break if the tokenizer knows it.</summary>
-    public static int[] Start(ITokenizer tokenizer)
+    /// <summary>Tokens to begin with when no prompt is given: what stands before a record, or a line break, if the tokenizer knows it.</summary>
+    public static int[] Start(TrainConfig config, ITokenizer tokenizer)
     {
-        try { return tokenizer.Encode("\n"); }
+        try { return tokenizer.Encode(config.Data == DataOptions.SdkDocsName ? "\n\n" : "\n"); }
         catch (InputError) { return [0]; }
     }
 
-    /// <summary>Streams text to standard output and ends the line.</summary>
+    /// <summary>
+    /// Streams text to standard output and ends the line. With <paramref name="tidy"/> the text begins at its first visible character: white space and
+    /// bytes that are no character, which a little-trained model likes to begin with, are left out there.
+    /// </summary>
     /// <returns>The exit code: 0, or that of the signal that ended it.</returns>
-    public static int Write(Transformer model, ITokenizer tokenizer, int[] prompt, int tokens, Sampling sampling, Interrupts interrupts)
+    public static int Write(Transformer model, ITokenizer tokenizer, int[] prompt, int tokens, Sampling sampling, Interrupts interrupts, bool tidy)
     {
         return WriteAsync().GetAwaiter().GetResult();
 
@@ -26,14 +29,23 @@ internal static class TextStream
             using var output = new StreamWriter(Console.OpenStandardOutput(), new System.Text.UTF8Encoding(false)) { AutoFlush = true };
             try
             {
-                await foreach (int token in model.GenerateAsync(prompt, tokens, sampling, interrupts.Token)) await output.WriteAsync(Visible(decoder.Next(token)));
+                await foreach (int token in model.GenerateAsync(prompt, tokens, sampling, interrupts.Token)) await output.WriteAsync(Next(decoder.Next(token)));
             }
             catch (OperationCanceledException)
             {
                 // What is there stays; the line is ended below.
             }
-            await output.WriteLineAsync(Visible(decoder.Finish()));
+            await output.WriteLineAsync(Next(decoder.Finish()));
             return interrupts.Requested ? interrupts.ExitCode : 0;
+        }
+
+        string Next(string text)
+        {
+            text = Visible(text);
+            if (!tidy) return text;
+            text = string.Concat(text.SkipWhile(c => c == '\uFFFD' || char.IsWhiteSpace(c)));
+            tidy = text.Length == 0;
+            return text;
         }
     }
 

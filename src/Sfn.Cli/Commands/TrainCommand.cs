@@ -67,7 +67,7 @@ internal static class TrainCommand
         long parameters = trainer.Model.Parameters.Sum(p => p.Value.Count);
         Console.WriteLine($"{trainer.Folder.Name}: {Words.Of(trainer.Model.Config)}; {Numbers.Metric(parameters)} parameters");
         Console.WriteLine($"{corpus.Description}: {Memory.Format(corpus.TrainingBytes)} of text to train on, {Memory.Format(corpus.ValidationBytes)} to validate, tokens are {corpus.Tokenizer.Name}");
-        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} threads{(trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
+        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} threads{(trainer.Step == config.Steps ? "; all are done, nothing is left to train" : trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
         Console.WriteLine();
     }
 
@@ -81,13 +81,12 @@ internal static class TrainCommand
         Console.WriteLine($"The run is in {path}; loss.svg there shows its curve. More text: {Invocation.Of("generate", path)}");
     }
 
-    // A start that every text has: for records, the empty line before one.
     private static int Sample(Trainer trainer, string path, Interrupts interrupts)
     {
         Console.WriteLine();
         Console.WriteLine("A sample:");
         Console.WriteLine();
-        return TextStream.Write(trainer.Model, trainer.Corpus.Tokenizer, TextStream.Start(trainer.Corpus.Tokenizer), SampleTokens,
-            new() { Temperature = 0.8f, Seed = trainer.Config.Seed }, interrupts);
+        return TextStream.Write(trainer.Model, trainer.Corpus.Tokenizer, TextStream.Start(trainer.Config, trainer.Corpus.Tokenizer), SampleTokens,
+            new() { Temperature = 0.8f, Seed = trainer.Config.Seed }, interrupts, tidy: true);
     }
 }

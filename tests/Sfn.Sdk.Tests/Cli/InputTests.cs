@@ -14,6 +14,7 @@ public sealed class InputTests : IClassFixture<SfnCommand>
         File.WriteAllText(sfn["short.txt"], "hello");
         File.WriteAllBytes(sfn["image.png"], [0x89, 0x50, 0x4E, 0x47, 0, 0, 0, 13]);
         File.WriteAllText(sfn["wrong.json"], "{\"stepz\": 3}");
+        File.WriteAllText(sfn["kind.json"], "{\"width\": \"broad\"}");
         Directory.CreateDirectory(sfn["nothing"]);
     }
 
@@ -47,6 +48,8 @@ public sealed class InputTests : IClassFixture<SfnCommand>
     [InlineData("train --data text.txt --preset xl --batch 2000", "GB", "--batch")]
     [InlineData("train --config wrong.json", "wrong.json", "stepz")]
     [InlineData("train --config missing.json", "missing.json", "read")]
+    [InlineData("train --config kind.json", "'width'", "broad")]
+    [InlineData("train --config nothing", "nothing", "folder")]
     [InlineData("train --resume missing", "missing", "runs")]
     [InlineData("train --resume nothing", "nothing", "config.json")]
     [InlineData("generate", "RUN", "")]
@@ -63,6 +66,13 @@ public sealed class InputTests : IClassFixture<SfnCommand>
         Assert.Contains(names, outcome.Error);
         Assert.Contains(fix, outcome.Error);
         Assert.False(Directory.Exists(_sfn["runs"]), "a run folder was left behind");
+    }
+
+    [Fact]
+    public void Empty_values_are_named_once()
+    {
+        var outcome = _sfn.Run(["train", "--data", "text.txt", "--name", ""]);
+        Assert.Equal((2, $"error: --name must not be empty{Environment.NewLine}"), (outcome.Code, outcome.Error));
     }
 
     [Fact]

@@ -64,6 +64,28 @@ public sealed class RunTests : IClassFixture<SfnCommand>
     }
 
     [Fact]
+    public void A_learning_rate_beyond_all_bounds_ends_with_one_line()
+    {
+        var outcome = _sfn.Run($"train {Model} --steps 8 --lr 1e30 --clip 0 --name wild");
+        Assert.Equal(2, outcome.Code);
+        Assert.Single(outcome.Error.TrimEnd().Split('\n'));
+        Assert.Contains("--lr", outcome.Error);
+    }
+
+    [Fact]
+    public void Text_without_a_prompt_begins_with_a_visible_character()
+    {
+        // After one step a model of bytes makes white space, control characters and bytes that are no character.
+        Assert.Equal(0, _sfn.Run($"train {Model} --steps 1 --name raw").Code);
+        for (int seed = 1; seed <= 3; seed++)
+        {
+            string text = _sfn.Run($"generate raw --tokens 40 --seed {seed}").Out;
+            Assert.False(text[0] == '\uFFFD' || char.IsWhiteSpace(text[0]), text);
+        }
+        Assert.Contains("nothing is left to train", _sfn.Run("train --resume raw").Out);
+    }
+
+    [Fact]
     public void Interrupted_run_goes_on_to_the_same_checkpoint()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "no signals to send");

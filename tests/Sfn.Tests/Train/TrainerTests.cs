@@ -64,6 +64,9 @@ public class TrainerTests
         Assert.Equal((summary.BestStep, summary.Parameters), (loaded.State.Step, loaded.Model.Parameters.Sum(p => p.Count)));
         using var corpus = Corpus.Load(loaded.Config.DataOptions());
         Assert.Equal(summary.BestValLoss!.Value, Evaluation.Loss(loaded.Model, new EvaluationWindows(corpus.Validation, 32, 8), 4, Stop));
+        // The untrained model is measured on one batch.
+        var untrained = new Transformer(loaded.Model.Config, seed: loaded.Config.Seed);
+        Assert.Equal(entries[0].ValLoss!.Value, Evaluation.Loss(untrained, new EvaluationWindows(corpus.Validation, 32, 4), 4, Stop));
     }
 
     [Fact]
@@ -134,6 +137,12 @@ public class TrainerTests
         Assert.Contains("checksum", message, StringComparison.Ordinal);
         Assert.Contains("checkpoint.previous.safetensors", message, StringComparison.Ordinal);
         Assert.Equal(bad, File.ReadAllBytes(file));
+        foreach (int length in (int[])[0, 100, good.Length / 2])
+        {
+            File.WriteAllBytes(file, good[..length]);
+            Assert.Contains("checkpoint.previous.safetensors", Assert.Throws<InputError>(() => Trainer.Resume(run)).Message, StringComparison.Ordinal);
+            Assert.Contains("best.safetensors", Assert.Throws<InputError>(() => RunLoader.Open(file)).Message, StringComparison.Ordinal);
+        }
         File.WriteAllBytes(file, good);
         string json = File.ReadAllText(settings);
         File.WriteAllText(settings, json.Replace("\"seed\": 1", "\"seed\": 2", StringComparison.Ordinal));
@@ -191,6 +200,20 @@ public class TrainerTests
         Assert.Contains("after step 4", message, StringComparison.Ordinal);
         Assert.Contains("(step 3)", message, StringComparison.Ordinal);
         Assert.Equal(3, Checkpoint.ReadState(trainer.Folder["checkpoint.safetensors"]).Step);
+    }
+
+    [Theory]
+    [InlineData(FfnKind.Dense, ActivationKind.Gelu, 8, 0)]
+    [InlineData(FfnKind.LowRank, ActivationKind.SwiGlu, 4, 0)]
+    [InlineData(FfnKind.BlockDense, ActivationKind.Gelu, 8, 0.1f)]
+    [InlineData(FfnKind.BlockShuffle, ActivationKind.Gelu, 16, 0)]
+    public void Memory_estimate_is_within_15_percent_of_the_tensors(FfnKind kind, ActivationKind activation, int batch, float dropout)
+    {
+        using var folder = new TemporaryFolder();
+        var config = In(folder, s_tiny) with { Width = 96, Context = 128, Rank = 24, Batch = batch, Ffn = kind, Activation = activation, Dropout = dropout, Steps = 3 };
+        if (kind is FfnKind.BlockShuffle or FfnKind.Dense) config = config with { Rank = 0 };
+        var summary = Run(config with { EvalEvery = 0, EvalBatches = 1 });
+        Assert.InRange((double)new ModelCounts(config.Model(256)).TrainingBytes(batch) / summary.PeakTensorBytes, 0.85, 1.15);
     }
 
     [Fact]
