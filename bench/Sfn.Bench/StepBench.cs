@@ -13,8 +13,8 @@ internal static class StepBench
         var a = new TransformerConfig { VocabularySize = 4096, Context = 256, Layers = 6, Width = 384, Heads = 6 };
         var b = new TransformerConfig { VocabularySize = 50257, Context = 256, Layers = 12, Width = 768, Heads = 12 };
         report.Heading("training step, batch 4, context 256");
-        if (options.Wants("a")) Measure(report, "(a) 6 x 384, vocabulary 4096", a, 8, options.Seconds * 10);
-        if (options.Wants("b")) Measure(report, "(b) 12 x 768, vocabulary 50257", b, 4, options.Seconds * 30);
+        foreach (var (name, config, warmUp, seconds) in new[] { ("(a) 6 x 384, vocabulary 4096", a, 8, 10), ("(b) 12 x 768, vocabulary 50257", b, 4, 30) })
+            if (options.Wants(name)) Measure(report, name, config, warmUp, options.Seconds * seconds);
     }
 
     /// <summary>Measures one model; returns the share of the peak and the managed bytes per step.</summary>

@@ -12,7 +12,7 @@ public sealed class CachingAllocator
     private const long Slack = 2 << 20;
     private readonly IBackend _backend;
     private readonly Lock _lock = new();
-    private readonly List<Storage> _free = new(256);          // ascending by size
+    private readonly List<Bin> _bins = new(64);               // free blocks by size, ascending
     private readonly ConcurrentQueue<Storage> _orphans = new();
 
     /// <summary>An empty cache over <paramref name="backend"/>'s memory.</summary>
@@ -48,18 +48,7 @@ public sealed class CachingAllocator
         lock (_lock)
         {
             if (!_orphans.IsEmpty) Adopt();
-            int i = LowerBound(size);
-            Storage storage;
-            if (i < _free.Count && _free[i].Bytes <= Math.Min(2 * size, size + Slack))
-            {
-                storage = _free[i];
-                _free.RemoveAt(i);
-                CachedBytes -= storage.Bytes;
-            }
-            else
-            {
-                storage = new Storage(this, Request(size), size);
-            }
+            var storage = TakeFree(size) ?? new Storage(this, Request(size), size);
             storage.Begin();
             storage.Op = Ops.Op.Current;
             storage.Module = ModulePath.Current;
@@ -113,21 +102,37 @@ public sealed class CachingAllocator
         Memory.Count(storage, -1);
         LiveBytes -= storage.Bytes;
         CachedBytes += storage.Bytes;
-        _free.Insert(LowerBound(storage.Bytes), storage);
+        int i = LowerBound(storage.Bytes);
+        if (i == _bins.Count || _bins[i].Bytes != storage.Bytes) _bins.Insert(i, new Bin(storage.Bytes));
+        _bins[i].Free.Push(storage);
         if (CachedBytes > CacheLimit) Shrink(CacheLimit);
     }
 
     private void Shrink(long limit)
     {
-        for (int i = _free.Count - 1; i >= 0 && CachedBytes > limit; i--)
+        for (int i = _bins.Count - 1; i >= 0 && CachedBytes > limit; i--)
         {
-            var storage = _free[i];
-            _free.RemoveAt(i);
-            CachedBytes -= storage.Bytes;
-            _backend.Free(storage.Pointer, storage.Bytes);
-            storage.Pointer = 0;
-            GC.SuppressFinalize(storage);
+            while (CachedBytes > limit && _bins[i].Free.TryPop(out var storage))
+            {
+                CachedBytes -= storage.Bytes;
+                _backend.Free(storage.Pointer, storage.Bytes);
+                storage.Pointer = 0;
+                GC.SuppressFinalize(storage);
+            }
+            if (_bins[i].Free.Count == 0) _bins.RemoveAt(i);
         }
+    }
+
+    private Storage? TakeFree(long size)
+    {
+        long limit = Math.Min(2 * size, size + Slack);
+        for (int i = LowerBound(size); i < _bins.Count && _bins[i].Bytes <= limit; i++)
+        {
+            if (!_bins[i].Free.TryPop(out var storage)) continue;
+            CachedBytes -= storage.Bytes;
+            return storage;
+        }
+        return null;
     }
 
     private nint Request(long size)
@@ -150,13 +155,20 @@ public sealed class CachingAllocator
 
     private int LowerBound(long size)
     {
-        int low = 0, high = _free.Count;
+        int low = 0, high = _bins.Count;
         while (low < high)
         {
             int middle = (low + high) / 2;
-            if (_free[middle].Bytes < size) low = middle + 1;
+            if (_bins[middle].Bytes < size) low = middle + 1;
             else high = middle;
         }
         return low;
+    }
+
+    private sealed class Bin(long bytes)
+    {
+        public long Bytes { get; } = bytes;
+
+        public Stack<Storage> Free { get; } = new();
     }
 }

@@ -64,6 +64,11 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.Zip(op, a, b, y);
             return;
         }
+        if (a.IsContiguous && b.IsContiguous)
+        {
+            ZipWalker.Forward(op, F(a), F(b), F(y), 1, y.Count, 0, 1, 0, 1);
+            return;
+        }
         var dims = Collapsed.Of(y.Shape, a.Strides, b.Strides, y.Strides);
         if (!ZipRows.Fit(dims, out long aCol, out long bCol))
         {
