@@ -120,6 +120,7 @@ public sealed partial class Tensor
         if (Count == 0) return;
         using var scope = Scope.Open("Tensor.CopyTo");
         Backend.Download(Dense().View, System.Runtime.InteropServices.MemoryMarshal.AsBytes(target[..(int)Count]));
+        GC.KeepAlive(this);                                         // a pointer into its memory keeps nothing alive
     }
 
     /// <summary>The only element, as a number.</summary>

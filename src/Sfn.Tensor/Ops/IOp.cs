@@ -28,6 +28,16 @@ public readonly struct Inputs
     /// <summary>Number of inputs, counting missing ones in the middle.</summary>
     public int Count { get; }
 
+    /// <summary>Holds the inputs up to here: a kernel that reads through pointers keeps none of them alive.</summary>
+    internal void KeepAlive()
+    {
+        GC.KeepAlive(_a);
+        GC.KeepAlive(_b);
+        GC.KeepAlive(_c);
+        GC.KeepAlive(_d);
+        GC.KeepAlive(_many);
+    }
+
     /// <summary>First input.</summary>
     public Tensor A => this[0]!;
 

@@ -129,7 +129,7 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.Gather(table, ids, y);
             return;
         }
-        long bytes = table.Shape[1] * sizeof(float);
+        long bytes = (long)table.Shape[1] * sizeof(float);
         for (int i = 0; i < ids.Shape[0]; i++)
             Buffer.MemoryCopy(F(table) + Id(ids, i) * table.Strides[0], F(y) + i * y.Strides[0], bytes, bytes);
     }

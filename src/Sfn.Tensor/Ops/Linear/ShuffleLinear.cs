@@ -23,6 +23,7 @@ namespace Sfn.Ops
             var (input, w1, w2) = (x.A, x.B, x.C!);
             Check.Same(input, w1, Name);
             Check.Same(input, w2, Name);
+            if (x.D is not null) Check.Same(input, x.D, Name);
             Blocks.Check(input, w1, Name);
             int inner = w1.Shape[0] * w1.Shape[1];
             if (w2.Rank != 3 || w2.Shape[0] * w2.Shape[2] != inner)
