@@ -107,7 +107,10 @@ public static class Memory
         Leaked?.Invoke($"{Format(storage.Bytes)} of {storage.Op} in {storage.Module} were never freed by their scope. Was a Scope or Tape not disposed?");
     }
 
-    /// <summary>The one place that forces a collection, so that dropped tensors are found: before giving up on memory, and once when a training run begins.</summary>
+    /// <summary>
+    /// The one place that forces a collection, so that dropped tensors are found: before giving up on memory, and once when a training run
+    /// begins.
+    /// </summary>
     internal static void CollectGarbage()
     {
         GC.Collect();

@@ -41,7 +41,8 @@ public sealed partial class Tensor
             {
                 int size = y.Shape[dim], start = index.Range.Start.GetOffset(size), end = index.Drops ? start + 1 : index.Range.End.GetOffset(size);
                 if (start < 0 || end < start || end > size)
-                    throw new ShapeMismatch($"Index {(index.Drops ? index.Range.Start.ToString() : index.Range.ToString())} is outside dimension {dim} of shape {y.Shape}.");
+                    throw new ShapeMismatch(
+                        $"Index {(index.Drops ? index.Range.Start.ToString() : index.Range.ToString())} is outside dimension {dim} of shape {y.Shape}.");
                 if (start != 0 || end != size) y = y.Narrow(dim, start, end - start);
                 if (index.Drops) y = y.Reshape(y.Shape.Without(dim));
                 else dim++;

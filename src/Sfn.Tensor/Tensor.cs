@@ -149,6 +149,7 @@ public sealed partial class Tensor
 
     private void RequireElement<T>() where T : unmanaged
     {
-        if (DTypes.Of<T>() != DType) throw new DTypeMismatch($"Elements are {DType.Name()}, not {typeof(T).Name}. Convert with To(DType.{DTypes.Of<T>()}) first.");
+        if (DTypes.Of<T>() != DType)
+            throw new DTypeMismatch($"Elements are {DType.Name()}, not {typeof(T).Name}. Convert with To(DType.{DTypes.Of<T>()}) first.");
     }
 }

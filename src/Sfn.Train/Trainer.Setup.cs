@@ -77,7 +77,8 @@ public sealed partial class Trainer
         var state = Checkpoint.ReadState(file);
         if (state.Data != Corpus.Sha256)
         {
-            throw new InputError($"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Short(Corpus.Sha256)}, was {Short(state.Data)}; " +
+            throw new InputError(
+                $"{Corpus.Description} has changed since {file} was written: its SHA-256 is {Short(Corpus.Sha256)}, was {Short(state.Data)}; " +
                 "restore the text or start a new run");
         }
         try { return Checkpoint.Load(file, Model.Parameters, Optimizer, Config.Hash()); }

@@ -26,7 +26,8 @@ internal static class TextStream
             using var output = new StreamWriter(Console.OpenStandardOutput(), new System.Text.UTF8Encoding(false)) { AutoFlush = true };
             try
             {
-                await foreach (int token in model.GenerateAsync(prompt, tokens, sampling, interrupts.Token)) await output.WriteAsync(Visible(decoder.Next(token)));
+                await foreach (int token in model.GenerateAsync(prompt, tokens, sampling, interrupts.Token))
+                    await output.WriteAsync(Visible(decoder.Next(token)));
             }
             catch (OperationCanceledException)
             {

@@ -18,11 +18,14 @@ internal static class TrainCommand
         var model = new ModelSettings();
         var training = new TrainingSettings();
         var run = new RunSettings();
-        var command = new HelpfulCommand("train", "Trains a transformer on a text. Without options: a small one on this machine's .NET documentation, in a few minutes.")
+        var command = new HelpfulCommand("train",
+            "Trains a transformer on a text. Without options: a small one on this machine's .NET documentation, in a few minutes.")
         {
-            Remarks = "Values come from the preset (or --config), then from the other options. A configuration file takes the same names with underscores, as a run's config.json " +
+            Remarks = "Values come from the preset (or --config), then from the other options. A configuration file takes the same names with " +
+                "underscores, as a run's config.json " +
                 "shows, and also log_every, checkpoint_every and decay (all or matrices).\n" +
-                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input has exit code 2.",
+                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input has " +
+                    "exit code 2.",
         };
         Option[] changes = [.. data.All, .. model.All, .. training.All, .. run.All.Except([run.Resume, run.Threads])];
         foreach (var option in (Option[])[.. data.All, .. model.All, .. training.All, .. run.All]) command.Add(option);
@@ -32,7 +35,9 @@ internal static class TrainCommand
             {
                 // Anything else would make it another run.
                 if (changes.FirstOrDefault(o => parse.GetResult(o) is { Implicit: false }) is { } other)
-                    throw new InputError($"{other.Name} cannot be changed when a run is resumed; only --threads can. For other settings start a new run: sfn train --config {Path.Combine(folder, "config.json")} {other.Name} …");
+                    throw new InputError(
+                        $"{other.Name} cannot be changed when a run is resumed; only --threads can. For other settings start a new run: sfn train " +
+                            $"--config {Path.Combine(folder, "config.json")} {other.Name} …");
                 return Train(() => Trainer.Resume(RunPath.Find(folder)), (int?)parse.GetValue(run.Threads));
             }
             var config = RunDefaults.Base(parse, model, run);
@@ -54,7 +59,8 @@ internal static class TrainCommand
         if (!summary.Completed)
         {
             Console.WriteLine();
-            Console.WriteLine($"Stopped after step {summary.Steps} of {trainer.Config.Steps}. The checkpoint is written; go on with: {Invocation.Of("train --resume", path)}");
+            Console.WriteLine($"Stopped after step {summary.Steps} of {trainer.Config.Steps}. The checkpoint is written; go on with: " +
+                $"{Invocation.Of("train --resume", path)}");
             return interrupts.Requested ? interrupts.ExitCode : 0;
         }
         Conclude(summary, path);
@@ -66,8 +72,10 @@ internal static class TrainCommand
         var (config, corpus) = (trainer.Config, trainer.Corpus);
         long parameters = trainer.Model.Parameters.Sum(p => p.Value.Count);
         Console.WriteLine($"{trainer.Folder.Name}: {Words.Of(trainer.Model.Config)}; {Numbers.Metric(parameters)} parameters");
-        Console.WriteLine($"{corpus.Description}: {Memory.Format(corpus.TrainingBytes)} of text to train on, {Memory.Format(corpus.ValidationBytes)} to validate, tokens are {corpus.Tokenizer.Name}");
-        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} threads{(trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
+        Console.WriteLine($"{corpus.Description}: {Memory.Format(corpus.TrainingBytes)} of text to train on, {Memory.Format(corpus.ValidationBytes)} " +
+            $"to validate, tokens are {corpus.Tokenizer.Name}");
+        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} " +
+            $"threads{(trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
         Console.WriteLine();
     }
 
@@ -77,7 +85,8 @@ internal static class TrainCommand
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"Validation loss {summary.ValLoss:0.0000} nats per token, {summary.BitsPerByte:0.000} bits per byte" +
             $"{(summary.BestStep != summary.Steps ? $" (best {summary.BestValLoss:0.0000} at step {summary.BestStep})" : "")}."));
-        Console.WriteLine($"{Numbers.Count(summary.Tokens)} tokens in {Numbers.Time(summary.Seconds)}, {Numbers.Count((long)summary.TokensPerSecond)} tokens/s, {Memory.Format(summary.PeakBytes)} at most.");
+        Console.WriteLine($"{Numbers.Count(summary.Tokens)} tokens in {Numbers.Time(summary.Seconds)}, {Numbers.Count((long)summary.TokensPerSecond)} " +
+            $"tokens/s, {Memory.Format(summary.PeakBytes)} at most.");
         Console.WriteLine($"The run is in {path}; loss.svg there shows its curve. More text: {Invocation.Of("generate", path)}");
     }
 

@@ -64,7 +64,8 @@ namespace Sfn.Ops
             Check.Same(input, weight, Name);
             Check.Together(input, targets, Name);
             if (weight.Rank != 2 || input.Shape[^1] != weight.Shape[1])
-                throw new ShapeMismatch($"{Name} of input {input.Shape} and weight {weight.Shape}: the weight is [classes, in] and the input's last size must be in.");
+                throw new ShapeMismatch(
+                    $"{Name} of input {input.Shape} and weight {weight.Shape}: the weight is [classes, in] and the input's last size must be in.");
             int classes = weight.Shape[0], rows = (int)targets.Count;
             Losses.Check(input.Shape.With(input.Rank - 1, classes), targets, ignore, Name);
             var ids = Losses.Targets(targets);
@@ -156,7 +157,10 @@ namespace Sfn
 {
     public sealed partial class Tensor
     {
-        /// <summary>Mean −log softmax(this)[target] over all rows whose target is not <paramref name="ignore"/>; natural logarithm. This [.., classes], targets [..].</summary>
+        /// <summary>
+        /// Mean −log softmax(this)[target] over all rows whose target is not <paramref name="ignore"/>; natural logarithm. This [..,
+        /// classes], targets [..].
+        /// </summary>
         public Tensor CrossEntropy(Tensor targets, int ignore = -100) => Op.Run(new CrossEntropy(ignore), this, targets);
 
         /// <summary>CrossEntropy of x·weightᵀ, in chunks of rows. This [.., in], weight [classes, in], targets [..].</summary>
