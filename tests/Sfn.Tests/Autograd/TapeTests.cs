@@ -441,4 +441,26 @@ public class TapeTests : LeakCheck
         var y = Tensor.Ones([1, 2, 1, 2]).Rope(tape.Watch(cos), sin).Sum();
         Assert.Throws<NoGradient>(() => tape.Backward(y));
     }
+
+    [Fact]
+    public void No_rows_give_gradients_of_zero()
+    {
+        Parameter dense = new("dense", Tensor.Ones([2, 4])), blocks = new("blocks", Tensor.Ones([2, 2, 2])), scale = new("scale", Tensor.Ones([4])),
+            shift = new("shift", Tensor.Ones([4])), table = new("table", Tensor.Ones([3, 4]));
+        using var tape = new Tape();
+        var x = table.Value.Gather(Tensor.From(Array.Empty<int>(), [0]));
+        var y = x.LayerNorm(scale.Value, shift.Value).RmsNorm(scale.Value).BlockLinear(blocks.Value).ShuffleLinear(blocks.Value, blocks.Value);
+        tape.Backward(y.Softmax().Linear(dense.Value).Sum() + y.MatMul(dense.Value.Transpose()).Sum());
+        foreach (var p in new[] { dense, blocks, scale, shift, table }) Assert.All(p.Gradient!.ToArray(), g => Assert.Equal(0f, g));
+    }
+
+    [Fact]
+    public void A_parameter_that_moved_during_recording_is_noticed()
+    {
+        var w = new Parameter("w", Tensor.From([3f]));
+        using var tape = new Tape();
+        var y = w.Value.Square().Sum();
+        w.MoveTo(Tensor.Zeros([1]), Tensor.Zeros([1]));
+        Assert.Throws<StaleValue>(() => tape.Backward(y));
+    }
 }
