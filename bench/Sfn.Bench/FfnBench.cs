@@ -20,7 +20,8 @@ internal static class FfnBench
                 if (!options.Wants(name) && name != "dense") continue;
                 var (f, fb, share) = Measure(options, report, $"{width} {name}", width, ffn);
                 if (name == "dense") (forward, both) = (f, fb);
-                report.Line("ffn", $"{width} {name}", ("ms fwd", f * 1e3, "F2"), ("ms f+b", fb * 1e3, "F2"), ("x fwd", forward / f, "F2"), ("x f+b", both / fb, "F2"), ("of peak", share, "P1"));
+                report.Line("ffn", $"{width} {name}", ("ms fwd", f * 1e3, "F2"), ("ms f+b", fb * 1e3, "F2"), ("x fwd", forward / f, "F2"),
+                    ("x f+b", both / fb, "F2"), ("of peak", share, "P1"));
             }
         }
     }

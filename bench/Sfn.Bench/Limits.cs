@@ -9,7 +9,8 @@ internal static class Limits
     public static void Run(Options options, Report report)
     {
         double peak = Machine.Peak(0.5), copy = Machine.CopyBandwidth(), read = Machine.ReadBandwidth();
-        report.Line("machine", $"{CpuPool.Threads} threads", ("GFLOP/s FMA", peak / 1e9, "F0"), ("GB/s copy", copy / 1e9, "F1"), ("GB/s read", read / 1e9, "F1"));
+        report.Line("machine", $"{CpuPool.Threads} threads", ("GFLOP/s FMA", peak / 1e9, "F0"), ("GB/s copy", copy / 1e9, "F1"),
+            ("GB/s read", read / 1e9, "F1"));
         Products(options, report);
         Passes(options, report);
     }
@@ -21,9 +22,11 @@ internal static class Limits
         const int M = 1024;
         foreach (var (k, n) in new[] { (768, 3072), (3072, 768), (768, 768), (768, 192), (192, 3072) })
         {
-            shares.Add(Product(options, report, $"forward NT {k}->{n}", M, n, k, 1, (t, s) => (t.X([M, k]).View, t.W([n, k]).View.Transpose(0, 1), t.Y([M, n]).View)));
+            shares.Add(Product(options, report, $"forward NT {k}->{n}", M, n, k, 1,
+                (t, s) => (t.X([M, k]).View, t.W([n, k]).View.Transpose(0, 1), t.Y([M, n]).View)));
             shares.Add(Product(options, report, $"dX NN {n}->{k}", M, k, n, 1, (t, s) => (t.X([M, n]).View, t.W([n, k]).View, t.Y([M, k]).View)));
-            shares.Add(Product(options, report, $"dW TN {n}x{k}", n, k, M, 1, (t, s) => (t.X([M, n]).View.Transpose(0, 1), t.W([M, k]).View, t.Y([n, k]).View)));
+            shares.Add(Product(options, report, $"dW TN {n}x{k}", n, k, M, 1,
+                (t, s) => (t.X([M, n]).View.Transpose(0, 1), t.W([M, k]).View, t.Y([n, k]).View)));
         }
         foreach (var (b, k, n) in new[] { (4, 192, 768), (2, 384, 1536), (4, 768, 192) })
         {
@@ -83,7 +86,8 @@ internal static class Limits
         for (int sample = 0; sample < 500; sample++)
         {
             int batch = r > 2 ? random.Next(c.Shape[0]) : 0, i = random.Next(c.Shape[r - 2]), j = random.Next(c.Shape[r - 1]);
-            float* pa = (float*)a.Pointer + (r > 2 ? batch * a.Strides[0] : 0) + i * a.Strides[r - 2], pb = (float*)b.Pointer + (r > 2 ? batch * b.Strides[0] : 0) + j * b.Strides[r - 1];
+            float* pa = (float*)a.Pointer + (r > 2 ? batch * a.Strides[0] : 0) + i * a.Strides[r - 2],
+                pb = (float*)b.Pointer + (r > 2 ? batch * b.Strides[0] : 0) + j * b.Strides[r - 1];
             double sum = 0, size = 0;
             for (int q = 0; q < k; q++)
             {
@@ -113,7 +117,8 @@ internal static class Limits
         var backend = x.Backend;
         var targets = Tensor.Zeros([Rows], DType.I32);
         var losses = Tensor.Empty([Rows], DType.F32, x.Device);
-        Pass(options, report, "cross-entropy with gradient", x, 2, () => ((ICrossEntropy)backend).CrossEntropy(y.View, targets.View, -100, losses.View, true), () => backend.Copy(x.View, y.View));
+        Pass(options, report, "cross-entropy with gradient", x, 2,
+            () => ((ICrossEntropy)backend).CrossEntropy(y.View, targets.View, -100, losses.View, true), () => backend.Copy(x.View, y.View));
         var (g, m, v) = (Tensor.Randn([Rows, Columns / 2], 3), Tensor.Zeros([Rows, Columns / 2]), Tensor.Zeros([Rows, Columns / 2]));
         var p = Tensor.Randn([Rows, Columns / 2], 4);
         Pass(options, report, "adamw", p, 7, () => ((IOptimizerKernels)backend).AdamW(p.View, g.View, m.View, v.View, 1e-4, .9, .999, 1e-8, .1, .1, .001, 1));

@@ -72,7 +72,8 @@ internal static unsafe class Machine
     {
         public double Flops => rounds * (Vector512.IsHardwareAccelerated ? 16.0 * 32 : Vector256.IsHardwareAccelerated ? 12.0 * 16 : 12.0 * 8);
 
-        public override void Run(int chunk) => s_sink += Vector512.IsHardwareAccelerated ? Fma512(rounds) : Vector256.IsHardwareAccelerated ? Fma256(rounds) : Fma128(rounds);
+        public override void Run(int chunk)
+            => s_sink += Vector512.IsHardwareAccelerated ? Fma512(rounds) : Vector256.IsHardwareAccelerated ? Fma256(rounds) : Fma128(rounds);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -83,10 +84,14 @@ internal static unsafe class Machine
         Vector512<float> a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x, b0 = x, b1 = x, b2 = x, b3 = x, b4 = x, b5 = x, b6 = x, b7 = x;
         for (long i = 0; i < n; i++)
         {
-            a0 = Vector512.FusedMultiplyAdd(x, y, a0); a1 = Vector512.FusedMultiplyAdd(x, y, a1); a2 = Vector512.FusedMultiplyAdd(x, y, a2); a3 = Vector512.FusedMultiplyAdd(x, y, a3);
-            a4 = Vector512.FusedMultiplyAdd(x, y, a4); a5 = Vector512.FusedMultiplyAdd(x, y, a5); a6 = Vector512.FusedMultiplyAdd(x, y, a6); a7 = Vector512.FusedMultiplyAdd(x, y, a7);
-            b0 = Vector512.FusedMultiplyAdd(x, y, b0); b1 = Vector512.FusedMultiplyAdd(x, y, b1); b2 = Vector512.FusedMultiplyAdd(x, y, b2); b3 = Vector512.FusedMultiplyAdd(x, y, b3);
-            b4 = Vector512.FusedMultiplyAdd(x, y, b4); b5 = Vector512.FusedMultiplyAdd(x, y, b5); b6 = Vector512.FusedMultiplyAdd(x, y, b6); b7 = Vector512.FusedMultiplyAdd(x, y, b7);
+            a0 = Vector512.FusedMultiplyAdd(x, y, a0); a1 = Vector512.FusedMultiplyAdd(x, y, a1); a2 = Vector512.FusedMultiplyAdd(x, y, a2);
+            a3 = Vector512.FusedMultiplyAdd(x, y, a3);
+            a4 = Vector512.FusedMultiplyAdd(x, y, a4); a5 = Vector512.FusedMultiplyAdd(x, y, a5); a6 = Vector512.FusedMultiplyAdd(x, y, a6);
+            a7 = Vector512.FusedMultiplyAdd(x, y, a7);
+            b0 = Vector512.FusedMultiplyAdd(x, y, b0); b1 = Vector512.FusedMultiplyAdd(x, y, b1); b2 = Vector512.FusedMultiplyAdd(x, y, b2);
+            b3 = Vector512.FusedMultiplyAdd(x, y, b3);
+            b4 = Vector512.FusedMultiplyAdd(x, y, b4); b5 = Vector512.FusedMultiplyAdd(x, y, b5); b6 = Vector512.FusedMultiplyAdd(x, y, b6);
+            b7 = Vector512.FusedMultiplyAdd(x, y, b7);
         }
         return Vector512.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + b0 + b1 + b2 + b3 + b4 + b5 + b6 + b7);
     }

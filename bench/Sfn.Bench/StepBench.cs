@@ -63,7 +63,8 @@ internal static class StepBench
         managed = (GC.GetAllocatedBytesForCurrentThread() - managed) / times.Count;
         blocks = Memory.Allocations() - blocks;
         double median = Timing.Median(times), share = Timing.Median(shares);
-        report.Line("step", name, ("tokens/s", Batch * context / median, "F0"), ("ms", median * 1e3, "F0"), ("GFLOP/s", flops / median / 1e9, "F0"), ("of peak", share, "P1"),
+        report.Line("step", name, ("tokens/s", Batch * context / median, "F0"), ("ms", median * 1e3, "F0"), ("GFLOP/s", flops / median / 1e9, "F0"),
+            ("of peak", share, "P1"),
             ("MB tensors", Memory.PeakReserved() / 1e6, "F0"), ("MB resident", Process.GetCurrentProcess().PeakWorkingSet64 / 1e6, "F0"),
             ("kB managed/step", managed / 1e3, "F1"), ("tensor blocks", blocks, "F0"));
         return (share, managed, blocks);

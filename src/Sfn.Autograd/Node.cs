@@ -7,7 +7,7 @@ namespace Sfn.Autograd;
 internal abstract class Node
 {
     private Keep _kept;
-    private int _versionA, _versionB;
+    private (int A, int B, int C, int D) _versions;
 
     protected Node(in Inputs inputs, Tensor? output, in Extras extras)
     {
@@ -33,13 +33,12 @@ internal abstract class Node
         if (Output is { } y && _kept.HasFlag(Kernels.Keep.Output)) y.StorageOf.Retain();
         Extras.A?.StorageOf.Retain();
         Extras.B?.StorageOf.Retain();
-        _versionA = Kept(0)?.StorageOf.Version ?? 0;
-        _versionB = Kept(1)?.StorageOf.Version ?? 0;
+        _versions = Versions();
     }
 
     public void CheckVersions()
     {
-        if ((Kept(0) is { } a && a.StorageOf.Version != _versionA) || (Kept(1) is { } b && b.StorageOf.Version != _versionB))
+        if (Versions() != _versions)
             throw new StaleValue($"A value that {Name} keeps for its gradient was changed after the forward pass. Call Backward before the optimizer's step.");
     }
 
@@ -65,6 +64,10 @@ internal abstract class Node
         Inputs = default;
         Output = null;
     }
+
+    private (int, int, int, int) Versions() => (Version(0), Version(1), Version(2), Version(3));
+
+    private int Version(int i) => Kept(i)?.StorageOf.Version ?? 0;
 
     private Tensor? Kept(int i) => i < Inputs.Count && ((int)_kept >> i & 1) != 0 ? Inputs[i] : null;
 }

@@ -10,6 +10,8 @@ namespace Sfn.Autograd;
 public static class Recompute
 {
     /// <summary>f(x), recorded as one op.</summary>
+    /// <param name="f">Pure; runs again, with the same argument, in backward.</param>
+    /// <param name="x">Floats, or ids that f looks up.</param>
     public static Tensor Run(Func<Tensor, Tensor> f, Tensor x) => Op.Run(new RecomputeOp(f), x);
 
     private readonly struct RecomputeOp(Func<Tensor, Tensor> f) : IOp
@@ -32,8 +34,17 @@ public static class Recompute
         public void Backward(in Saved saved, Tensor dy, IGradients into)
         {
             using var tape = new Tape();
-            var x = tape.Watch(saved.Inputs.A);
-            tape.Backward(f(x), dy);
+            var input = saved.Inputs.A;
+            // Ids have no gradient, but the parameters that f looks up with them do.
+            var x = input.DType.IsFloat() ? tape.Watch(input) : input;
+            var y = f(x);
+            if (y.Recorder is null)
+            {
+                // No op of f was recorded: f gives a parameter as it is, or is made of constants alone.
+                if (y.Leaf is Parameter { Frozen: false } parameter) parameter.AddGradient(dy);
+                return;
+            }
+            tape.Backward(y, dy);
             if (into.Needs(0) && tape.Gradient(x) is { } dx) into.Add(0, dx);
         }
     }

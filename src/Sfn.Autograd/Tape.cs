@@ -43,10 +43,14 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         return watched;
     }
 
-    /// <summary>The gradient of a watched tensor after <see cref="Backward(Tensor, Tensor)"/>; null if it had no influence.</summary>
+    /// <summary>
+    /// The gradient of a watched tensor after <see cref="Backward(Tensor, Tensor)"/>; null if it had no influence. Lives as long as the
+    /// tape.
+    /// </summary>
     public Tensor? Gradient(Tensor watched)
     {
-        if (watched.Recorder != this) throw new NoGradient("This tensor is not watched by this tape. Use the tensor that Watch returned.");
+        if (watched.Recorder != this || (!_closed && _nodes[watched.Node] is not LeafNode))
+            throw new NoGradient("This tensor is not watched by this tape. Use the tensor that Watch returned.");
         return _slots[watched.Node].Gradient;
     }
 
@@ -75,38 +79,54 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     /// <param name="loss">One element, recorded on this tape.</param>
     public void Backward(Tensor loss)
     {
-        if (loss.Count != 1) throw new ShapeMismatch($"Backward starts from one number, not from shape {loss.Shape}. Reduce it with Sum() or Mean(), or give its gradient.");
+        if (loss.Count != 1)
+            throw new ShapeMismatch($"Backward starts from one number, not from shape {loss.Shape}. Reduce it with Sum() or Mean(), or give its gradient.");
         Backward(loss, Tensor.Ones(loss.Shape, loss.DType, loss.Device));
     }
 
-    /// <summary>Same, for a result of any shape whose gradient <paramref name="dy"/> is known.</summary>
+    /// <summary>
+    /// Same, for a result of any shape whose gradient <paramref name="dy"/> is known. If it throws, some parameters have been added to:
+    /// clear them.
+    /// </summary>
     public void Backward(Tensor y, Tensor dy)
     {
         if (y.Recorder != this || !ReferenceEquals(Op.Recorder, this))
-            throw new NoGradient("This tensor was not recorded by this tape, or backward has run already: it does not descend from a parameter, or was made before the tape or detached.");
+            throw new NoGradient(
+                "This tensor was not recorded by this tape, or backward has run already: it does not descend from a parameter, or was made before the " +
+                    "tape or detached.");
         if (y.Shape != dy.Shape) throw new ShapeMismatch($"The gradient {dy.Shape} must have the result's shape {y.Shape}.");
+        if (y.Device != dy.Device) throw new DeviceMismatch($"The gradient is on {dy.Device}, the result on {y.Device}. Move it with To(device).");
+        _ = dy.View;                                                // throws if it was freed
         string op = Op.Current, module = ModulePath.Current;
         Op.Recorder = null;
         Report?.Started();
         _slots[y.Node].Set(dy);
-        for (int i = y.Node; i >= 0; i--)
+        try
         {
-            if (_nodes[i] is LeafNode || _slots[i].Gradient is not { } gradient) continue;
-            _current = _nodes[i];
-            ModulePath.Current = _current.Module;
-            Op.Current = _current.Name;
-            using (Scope.Open(_current.Name))
-            {
-                _current.CheckVersions();
-                _current.Backward(gradient, this);
-            }
-            Report?.Differentiated(i);
-            _current.Release();
-            _slots[i].Clear();
+            for (int i = y.Node; i >= 0; i--) Differentiate(i);
         }
-        _current = null;
-        (Op.Current, ModulePath.Current) = (op, module);
+        finally
+        {
+            _current = null;
+            (Op.Current, ModulePath.Current) = (op, module);
+        }
         for (int i = 0; i < _nodes.Count; i++) _nodes[i].Release();
+    }
+
+    private void Differentiate(int i)
+    {
+        if (_nodes[i] is LeafNode || _slots[i].Gradient is not { } gradient) return;
+        _current = _nodes[i];
+        ModulePath.Current = _current.Module;
+        Op.Current = _current.Name;
+        using (Scope.Open(_current.Name))
+        {
+            _current.CheckVersions();
+            _current.Backward(gradient, this);
+        }
+        Report?.Differentiated(i);
+        _current.Release();
+        _slots[i].Clear();
     }
 
     bool IGradients.Needs(int i) => _current!.Inputs[i] is { } x && IsTracked(x);

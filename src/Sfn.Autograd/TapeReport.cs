@@ -61,8 +61,12 @@ public sealed class TapeReport
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{"op",-22} {"shape",-20} {"kept",10} {"MFLOP",10} {"fwd ms",8} {"bwd ms",8}  module");
         foreach (var e in _entries)
-            text.AppendLine(CultureInfo.InvariantCulture, $"{e.Op,-22} {e.Shape,-20} {Memory.Format(e.KeptBytes),10} {e.Flops / 1e6,10:F2} {e.ForwardSeconds * 1e3,8:F2} {e.BackwardSeconds * 1e3,8:F2}  {e.Module}");
-        text.Append(CultureInfo.InvariantCulture, $"{_entries.Count + " ops",-43} {Memory.Format(_entries.Sum(e => e.KeptBytes)),10} {Flops / 1e6,10:F2} {_entries.Sum(e => e.ForwardSeconds) * 1e3,8:F2} {_entries.Sum(e => e.BackwardSeconds) * 1e3,8:F2}");
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"{e.Op,-22} {e.Shape,-20} {Memory.Format(e.KeptBytes),10} {e.Flops / 1e6,10:F2} {e.ForwardSeconds * 1e3,8:F2} " +
+                    $"{e.BackwardSeconds * 1e3,8:F2}  {e.Module}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{_entries.Count + " ops",-43} {Memory.Format(_entries.Sum(e => e.KeptBytes)),10} {Flops / 1e6,10:F2} " +
+                $"{_entries.Sum(e => e.ForwardSeconds) * 1e3,8:F2} {_entries.Sum(e => e.BackwardSeconds) * 1e3,8:F2}");
         return text.ToString();
     }
 }

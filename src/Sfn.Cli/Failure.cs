@@ -32,7 +32,8 @@ internal static class Failure
     // Wrappers say nothing of their own; a kernel that ran out of memory on a worker thread comes as a failed kernel.
     private static Exception Cause(Exception error)
     {
-        while (error.InnerException is { } inner && (error is AggregateException or TargetInvocationException or TypeInitializationException || inner is OutOfMemoryException or OutOfDeviceMemory))
+        while (error.InnerException is { } inner
+            && (error is AggregateException or TargetInvocationException or TypeInitializationException || inner is OutOfMemoryException or OutOfDeviceMemory))
             error = inner;
         return error;
     }
@@ -41,8 +42,10 @@ internal static class Failure
     {
         InputError or ConfigError or FormatError or SfnError => (error.Message, BadInput),
         IOException or UnauthorizedAccessException => (error.Message, BadInput),
-        OutOfMemoryException => ("there is not enough memory; try a smaller --batch (with --accumulate to match), --context or model (sfn info estimates what is needed)", BadInput),
-        _ => ($"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1", Defect),
+        OutOfMemoryException => (
+            "there is not enough memory; try a smaller --batch (with --accumulate to match), --context or model (sfn info estimates what is needed)", BadInput),
+        _ => ($"unexpected {error.GetType().Name}: {error.Message.TrimEnd('.')}. This is a defect of sfn; please report it with the output of SFN_DEBUG=1",
+            Defect),
     };
 
     // A message may quote what the user typed: no line breaks and no escape sequences reach the terminal.

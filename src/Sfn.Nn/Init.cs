@@ -2,7 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Sfn.Nn;
 
-/// <summary>Random starting values, a pure function of the seed and the parameter's name (structured-layer rules: arXiv 2406.16450, its reference code).</summary>
+/// <summary>
+/// Random starting values, a pure function of the seed and the parameter's name (structured-layer rules: arXiv 2406.16450, its reference
+/// code).
+/// </summary>
 public sealed class Init(ulong seed, Device device)
 {
     /// <summary>Standard deviation of plain weights and embeddings.</summary>

@@ -77,6 +77,8 @@ public sealed partial class Transformer : Module
         if (count == 0) throw new ShapeMismatch("A model needs at least one token.");
         if (start + count > Config.Context)
             throw new ShapeMismatch($"{start + count} tokens do not fit the model's context of {Config.Context}. Give it the last {Config.Context} only.");
+        if (cache is not null && cache.Batch != tokens.Shape[0])
+            throw new ShapeMismatch($"The cache is for {cache.Batch} sequences, the tokens are {tokens.Shape}. Make a KvCache of that batch.");
         ulong? seed = Ops.Op.Recorder is null ? null : DropoutSeed;
         var x = _embedding.Value.Gather(tokens);
         if (_positions is not null) x += _positions.Value.Narrow(0, start, count);

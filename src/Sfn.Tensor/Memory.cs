@@ -15,6 +15,7 @@ public static class Memory
     private static readonly Dictionary<(string Module, string Op), (long Bytes, int Blocks)> s_uses = [];
     private static readonly Lock s_lock = new();
     private static volatile bool s_tracking;
+    private static int s_period = 1;
 
     /// <summary>Raised, on the finalizer thread, for memory that a scope should have freed: a Scope or Tape that was never disposed.</summary>
     public static event Action<string>? Leaked;
@@ -28,8 +29,12 @@ public static class Memory
         get => s_tracking;
         set
         {
-            lock (s_lock) s_uses.Clear();
-            s_tracking = value;
+            lock (s_lock)
+            {
+                s_uses.Clear();
+                s_period++;
+                s_tracking = value;
+            }
         }
     }
 
@@ -80,6 +85,9 @@ public static class Memory
         if (!s_tracking) return;
         lock (s_lock)
         {
+            // What was not counted when it was asked for must not be subtracted when it comes back.
+            if (sign > 0) storage.CountedIn = s_period;
+            else if (storage.CountedIn != s_period) return;
             var key = (storage.Module, storage.Op);
             s_uses.TryGetValue(key, out var use);
             s_uses[key] = (use.Bytes + sign * storage.Bytes, use.Blocks + sign);
@@ -100,7 +108,10 @@ public static class Memory
         Leaked?.Invoke($"{Format(storage.Bytes)} of {storage.Op} in {storage.Module} were never freed by their scope. Was a Scope or Tape not disposed?");
     }
 
-    /// <summary>The one place that forces a collection, so that dropped tensors are found: before giving up on memory, and once when a training run begins.</summary>
+    /// <summary>
+    /// The one place that forces a collection, so that dropped tensors are found: before giving up on memory, and once when a training run
+    /// begins.
+    /// </summary>
     internal static void CollectGarbage()
     {
         GC.Collect();

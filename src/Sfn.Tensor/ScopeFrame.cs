@@ -46,7 +46,8 @@ internal sealed class ScopeFrame
     public void Close()
     {
         if (t_current != this)
-            throw new InvalidOperationException($"Scope '{_name}' was closed while an inner scope is open, or on another thread. Dispose scopes in reverse order.");
+            throw new InvalidOperationException(
+                $"Scope '{_name}' was closed while an inner scope is open, or on another thread. Dispose scopes in reverse order.");
         Version++;
         t_current = _outer;
         for (int i = _mine.Count - 1; i >= 0; i--)

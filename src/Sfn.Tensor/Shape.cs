@@ -15,6 +15,7 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>The largest number of dimensions.</summary>
     public const int MaxRank = 6;
 
+    private const long MaxCount = 1L << 60;
     private readonly Dims _dims;
 
     private Shape(ReadOnlySpan<int> dims)
@@ -26,13 +27,16 @@ public readonly struct Shape : IEquatable<Shape>
         {
             if (dims[i] < 0) throw new ShapeMismatch($"Dimension {i} of [{string.Join(", ", dims.ToArray())}] is negative.");
             _dims[i] = dims[i];
+            // A count that wrapped around would pass for a small one and hand out too little memory.
+            if (dims[i] != 0 && count > MaxCount / dims[i])
+                throw new ShapeMismatch($"[{string.Join(", ", dims.ToArray())}] has more elements than can be counted: at most 2^60.");
             count *= dims[i];
         }
         Count = count;
     }
 
     /// <summary>Builds a shape; collection expressions call this.</summary>
-    /// <exception cref="ShapeMismatch">More than six dimensions, or a negative one.</exception>
+    /// <exception cref="ShapeMismatch">More than six dimensions, a negative one, or more than 2^60 elements.</exception>
     public static Shape Create(ReadOnlySpan<int> dims) => new(dims);
 
     /// <summary>Number of dimensions; 0 for a scalar.</summary>

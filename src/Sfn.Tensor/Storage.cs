@@ -39,6 +39,9 @@ public sealed class Storage
 
     internal string Module { get; set; } = "";
 
+    /// <summary>The period of <see cref="Memory.Tracking"/> whose report counts this use of the block.</summary>
+    internal int CountedIn { get; set; }
+
     /// <summary>Whether exactly one owner holds the block, so that it may be overwritten by that owner.</summary>
     internal bool IsExclusive => Volatile.Read(ref _owners) == 1 && !_collected;
 

@@ -17,7 +17,7 @@ public sealed partial class Tensor
     /// <summary>All ones.</summary>
     public static Tensor Ones(Shape shape, DType dtype = DType.F32, Device? device = null) => Full(shape, 1, dtype, device);
 
-    /// <summary>Every element <paramref name="value"/>, rounded to the element type.</summary>
+    /// <summary>Every element <paramref name="value"/>, converted as by <see cref="To(DType)"/>: floats round, integers cut and saturate.</summary>
     public static Tensor Full(Shape shape, double value, DType dtype = DType.F32, Device? device = null)
     {
         var tensor = Empty(shape, dtype, device ?? Device.Cpu);

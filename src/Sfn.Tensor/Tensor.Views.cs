@@ -41,7 +41,8 @@ public sealed partial class Tensor
             {
                 int size = y.Shape[dim], start = index.Range.Start.GetOffset(size), end = index.Drops ? start + 1 : index.Range.End.GetOffset(size);
                 if (start < 0 || end < start || end > size)
-                    throw new ShapeMismatch($"Index {(index.Drops ? index.Range.Start.ToString() : index.Range.ToString())} is outside dimension {dim} of shape {y.Shape}.");
+                    throw new ShapeMismatch(
+                        $"Index {(index.Drops ? index.Range.Start.ToString() : index.Range.ToString())} is outside dimension {dim} of shape {y.Shape}.");
                 if (start != 0 || end != size) y = y.Narrow(dim, start, end - start);
                 if (index.Drops) y = y.Reshape(y.Shape.Without(dim));
                 else dim++;
@@ -59,12 +60,16 @@ public sealed partial class Tensor
     {
         int unknown = sizes.IndexOf(-1);
         if (unknown < 0) return Reshape(Shape.Create(sizes));
+        if (sizes[(unknown + 1)..].Contains(-1))
+            throw new ShapeMismatch($"Cannot reshape {Shape} to [{string.Join(", ", sizes.ToArray())}]: only one size may be -1.");
         Span<int> dims = stackalloc int[sizes.Length];
         sizes.CopyTo(dims);
-        long known = 1;
-        for (int i = 0; i < dims.Length; i++) if (i != unknown) known *= dims[i];
+        dims[unknown] = 1;
+        long known = Shape.Create(dims).Count;
         if (known == 0 || Count % known != 0)
             throw new ShapeMismatch($"Cannot reshape {Shape} to [{string.Join(", ", sizes.ToArray())}]: {Count} elements are not a multiple of {known}.");
+        if (Count / known > int.MaxValue)
+            throw new ShapeMismatch($"Cannot reshape {Shape}: one dimension of {Count / known} is more than {int.MaxValue}. Split it in two.");
         dims[unknown] = (int)(Count / known);
         return Reshape(Shape.Create(dims));
     }
@@ -88,8 +93,14 @@ public sealed partial class Tensor
     /// <summary>Sizes of 1 repeated to <paramref name="shape"/>, without a copy.</summary>
     public Tensor Expand(Shape shape) => Op.Run(new Expand(shape), this);
 
-    /// <summary>A dimension of size 1 inserted before <paramref name="dim"/> (-1: at the end).</summary>
-    public Tensor Unsqueeze(int dim) => Reshape(Shape.Insert(dim < 0 ? dim + Rank + 1 : dim, 1));
+    /// <summary>A dimension of size 1 inserted before <paramref name="dim"/>, 0..rank; negative counts from the end (-1: at the end).</summary>
+    /// <exception cref="ShapeMismatch">There is no such place, or the tensor has six dimensions already.</exception>
+    public Tensor Unsqueeze(int dim)
+    {
+        int at = dim < 0 ? dim + Rank + 1 : dim;
+        if (at < 0 || at > Rank) throw new ShapeMismatch($"Unsqueeze: there is no place {dim} in shape {Shape}; use {-Rank - 1}..{Rank}.");
+        return Reshape(Shape.Insert(at, 1));
+    }
 
     /// <summary>Dimension <paramref name="dim"/>, of size 1, removed.</summary>
     public Tensor Squeeze(int dim)

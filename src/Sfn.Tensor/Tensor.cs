@@ -120,6 +120,7 @@ public sealed partial class Tensor
         if (Count == 0) return;
         using var scope = Scope.Open("Tensor.CopyTo");
         Backend.Download(Dense().View, System.Runtime.InteropServices.MemoryMarshal.AsBytes(target[..(int)Count]));
+        GC.KeepAlive(this);                                         // a pointer into its memory keeps nothing alive
     }
 
     /// <summary>The only element, as a number.</summary>
@@ -148,6 +149,7 @@ public sealed partial class Tensor
 
     private void RequireElement<T>() where T : unmanaged
     {
-        if (DTypes.Of<T>() != DType) throw new DTypeMismatch($"Elements are {DType.Name()}, not {typeof(T).Name}. Convert with To(DType.{DTypes.Of<T>()}) first.");
+        if (DTypes.Of<T>() != DType)
+            throw new DTypeMismatch($"Elements are {DType.Name()}, not {typeof(T).Name}. Convert with To(DType.{DTypes.Of<T>()}) first.");
     }
 }

@@ -11,10 +11,12 @@ internal sealed class DataSettings(string? standard = null)
     private readonly Setting<string?> _data = Setting.Text("--data", Data, "FILE|DIR|sdk-docs",
         "A UTF-8 text file, a folder of *.txt files, or the API documentation of this machine's .NET SDK.", standard: standard ?? DataOptions.SdkDocsName);
 
-    private readonly Setting<string?> _validation = Setting.Text("--validation", Data, "FRACTION|FILE", "What is held out: a share above 0 and below 1, or a text file.",
+    private readonly Setting<string?> _validation = Setting.Text("--validation", Data, "FRACTION|FILE",
+        "What is held out: a share above 0 and below 1, or a text file.",
         standard: standard ?? "the last 0.1 of the text; 0.05 of the types for sdk-docs");
 
-    private readonly Setting<string?> _tokenizer = Setting.Choice("--tokenizer", Data, "One token per byte, or one per character that occurs in the text.", ["bytes", "chars"],
+    private readonly Setting<string?> _tokenizer = Setting.Choice("--tokenizer", Data, "One token per byte, or one per character that occurs in the text.",
+        ["bytes", "chars"],
         preset: c => c.Tokenizer);
 
     /// <summary>The options that name texts.</summary>

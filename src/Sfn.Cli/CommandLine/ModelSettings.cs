@@ -27,15 +27,18 @@ internal sealed class ModelSettings
 
     private readonly Setting<long?> _context = Setting.Whole("--context", Model, "Tokens the model sees at once.", most: MostWidth, preset: c => c.Context);
 
-    private readonly Setting<string?> _ffn = Setting.Choice("--ffn", Feedforward, "Structure of the feedforward matrices.", s_structures, preset: c => Name(c.Ffn));
+    private readonly Setting<string?> _ffn = Setting.Choice("--ffn", Feedforward, "Structure of the feedforward matrices.", s_structures,
+        preset: c => Name(c.Ffn));
 
     private readonly Setting<long?> _ffnWidth = Setting.Whole("--ffn-width", Feedforward, "Width of the feedforward's hidden layer.", most: MostWidth,
         standard: "4 times --width");
 
-    private readonly Setting<long?> _rank = Setting.Whole("--rank", Feedforward, "Rank of lowrank and blockdense.", most: MostWidth, standard: "a quarter of --width");
+    private readonly Setting<long?> _rank = Setting.Whole("--rank", Feedforward, "Rank of lowrank and blockdense.", most: MostWidth,
+        standard: "a quarter of --width");
     private readonly Setting<long?> _blocks = Setting.Whole("--blocks", Feedforward, "Blocks of blockdense and blockshuffle.", most: MostWidth, standard: "4");
 
-    private readonly Setting<string?> _denseFirstLayer = Setting.Flag("--dense-first-layer", Feedforward, "Whether the first layer keeps dense feedforward matrices.",
+    private readonly Setting<string?> _denseFirstLayer = Setting.Flag("--dense-first-layer", Feedforward,
+        "Whether the first layer keeps dense feedforward matrices.",
         preset: c => c.DenseFirstLayer);
 
     private readonly Setting<string?> _norm = Setting.Choice("--norm", Variants, "Normalization.", ["layernorm", "rmsnorm"],
@@ -92,7 +95,8 @@ internal sealed class ModelSettings
         if (parse.GetValue(_rank) is not null && config.Ffn is (FfnKind.Dense or FfnKind.BlockShuffle))
             throw new InputError($"--rank has no meaning for {Name(config.Ffn)} feedforward matrices; leave it out, or choose --ffn lowrank or blockdense");
         if (parse.GetValue(_blocks) is not null && config.Ffn is (FfnKind.Dense or FfnKind.LowRank))
-            throw new InputError($"--blocks has no meaning for {Name(config.Ffn)} feedforward matrices; leave it out, or choose --ffn blockdense or blockshuffle");
+            throw new InputError(
+                $"--blocks has no meaning for {Name(config.Ffn)} feedforward matrices; leave it out, or choose --ffn blockdense or blockshuffle");
         return config;
     }
 

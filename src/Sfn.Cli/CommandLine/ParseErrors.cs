@@ -12,7 +12,9 @@ internal static class ParseErrors
         // A wrong value is more to the point than an unknown word that follows from it.
         foreach (var error in parse.Errors)
         {
-            if (error.SymbolResult is OptionResult { Option: ISetting } or ArgumentResult { Argument: { } } && Describe(error, command) is { } message) return message;
+            if (error.SymbolResult is OptionResult { Option: ISetting } or ArgumentResult { Argument: { } }
+                && Describe(error, command) is { } message)
+                return message;
         }
         if (parse.UnmatchedTokens.Count > 0) return Unknown(parse, parse.UnmatchedTokens[0], command);
         return $"{Lower(parse.Errors[0].Message)} (see {command} --help)";
@@ -28,7 +30,8 @@ internal static class ParseErrors
             if (option.IdentifierTokenCount > 1) return $"{option.Option.Name} is given {option.IdentifierTokenCount} times; give it once";
             return error.Message;
         }
-        if (error.SymbolResult is ArgumentResult { Tokens.Count: 0 } argument) return $"{command} needs {argument.Argument.Name}: {Lower(argument.Argument.Description ?? "")}";
+        if (error.SymbolResult is ArgumentResult { Tokens.Count: 0 } argument)
+            return $"{command} needs {argument.Argument.Name}: {Lower(argument.Argument.Description ?? "")}";
         return null;
     }
 
@@ -44,9 +47,11 @@ internal static class ParseErrors
         if (known is RootCommand)
         {
             string? near = Nearest(token, known.Subcommands.Select(c => c.Name));
-            return $"sfn has no command '{token}'; {(near is null ? $"it has {string.Join(", ", known.Subcommands.Select(c => c.Name))}" : $"did you mean {near}?")}";
+            return $"sfn has no command '{token}'; " +
+                $"{(near is null ? $"it has {string.Join(", ", known.Subcommands.Select(c => c.Name))}" : $"did you mean {near}?")}";
         }
-        return $"{command} does not take '{token}' here ({command} --help); a value that begins with a dash is given as --option=VALUE, one with spaces in quotes";
+        return $"{command} does not take '{token}' here ({command} --help); a value that begins with a dash is given as --option=VALUE, one with " +
+            "spaces in quotes";
     }
 
     private static string CommandName(CommandResult result) => result.Command is RootCommand ? "sfn" : $"sfn {result.Command.Name}";

@@ -22,8 +22,8 @@ internal static class RunDefaults
     }
 
     /// <summary>
-    /// Takes out the values that are what they would be by default, so that they follow when an option changes what they depend on: half the steps have half the
-    /// warm-up, another width has another rank. A value that someone chose stays.
+    /// Takes out the values that are what they would be by default, so that they follow when an option changes what they depend on:
+    /// half the steps have half the warm-up, another width has another rank. A value that someone chose stays.
     /// </summary>
     private static TrainConfig Follow(TrainConfig config)
     {

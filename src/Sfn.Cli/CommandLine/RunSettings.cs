@@ -15,7 +15,8 @@ internal sealed class RunSettings
     private readonly Setting<string?> _out = Setting.Text("--out", Run, "DIR", "Folder of all runs.", standard: RunDefaults.Out);
 
     /// <summary>CPU threads.</summary>
-    public Setting<long?> Threads { get; } = Setting.Whole("--threads", Run, "CPU threads. Results do not depend on it.", most: 1024, standard: "all processors");
+    public Setting<long?> Threads { get; } = Setting.Whole("--threads", Run, "CPU threads. Results do not depend on it.", most: 1024,
+        standard: "all processors");
 
     /// <summary>The device by name.</summary>
     public Setting<string?> Device { get; } = Setting.Text("--device", Run, "NAME", "Device; sfn devices lists them.", standard: "cpu");

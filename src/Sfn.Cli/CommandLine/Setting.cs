@@ -106,7 +106,8 @@ internal static class Setting
     private static (long? Value, string? Error) Whole(string text, long least, long most)
     {
         // Through decimal, so that 1e6 and 2.2e9 are whole numbers and nothing is rounded.
-        if (decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal value) && value == decimal.Truncate(value) && value >= least && value <= most)
+        if (decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal value) && value == decimal.Truncate(value) && value >= least
+            && value <= most)
             return ((long)value, null);
         return (null, most is int.MaxValue or long.MaxValue ? $"must be a whole number of at least {least}" : $"must be a whole number from {least} to {most}");
     }

@@ -10,7 +10,8 @@ internal sealed class TrainingSettings
 
     private readonly Setting<long?> _batch = Setting.Whole("--batch", Training, "Sequences per micro-batch.", most: 1_000_000, preset: c => c.Batch);
 
-    private readonly Setting<long?> _accumulate = Setting.Whole("--accumulate", Training, "Micro-batches per optimizer step.", most: 1_000_000, preset: c => c.Accumulate);
+    private readonly Setting<long?> _accumulate = Setting.Whole("--accumulate", Training, "Micro-batches per optimizer step.", most: 1_000_000,
+        preset: c => c.Accumulate);
 
     private readonly Setting<long?> _steps = Setting.Whole("--steps", Training, "Optimizer steps.", most: long.MaxValue, preset: c => c.Steps);
 
@@ -19,7 +20,8 @@ internal sealed class TrainingSettings
     private readonly Setting<double?> _minLr = Setting.Real("--min-lr", Training, "Learning rate at the end of the cosine.", x => x >= 0, "of at least 0",
         standard: "a tenth of --lr");
 
-    private readonly Setting<long?> _warmup = Setting.Whole("--warmup", Training, "Steps of linear warm-up.", least: 0, most: long.MaxValue, standard: "a tenth of --steps");
+    private readonly Setting<long?> _warmup = Setting.Whole("--warmup", Training, "Steps of linear warm-up.", least: 0, most: long.MaxValue,
+        standard: "a tenth of --steps");
 
     private readonly Setting<double?> _weightDecay = Setting.Real("--weight-decay", Training, "AdamW's decoupled weight decay.", x => x >= 0, "of at least 0",
         preset: c => c.WeightDecay);
@@ -30,10 +32,12 @@ internal sealed class TrainingSettings
     private readonly Setting<double?> _beta2 = Setting.Real("--beta2", Training, "AdamW's decay rate of the second moment.", x => x is >= 0 and < 1,
         "of at least 0 and below 1", preset: c => c.Beta2);
 
-    private readonly Setting<double?> _clip = Setting.Real("--clip", Training, "Largest norm of all gradients together; 0 for no clipping.", x => x >= 0, "of at least 0",
+    private readonly Setting<double?> _clip = Setting.Real("--clip", Training, "Largest norm of all gradients together; 0 for no clipping.", x => x >= 0,
+        "of at least 0",
         preset: c => c.Clip);
 
-    private readonly Setting<long?> _evalEvery = Setting.Whole("--eval-every", Evaluation, "Steps between evaluations; 0 for one at the end.", least: 0, most: long.MaxValue,
+    private readonly Setting<long?> _evalEvery = Setting.Whole("--eval-every", Evaluation, "Steps between evaluations; 0 for one at the end.", least: 0,
+        most: long.MaxValue,
         standard: "an eighth of --steps");
 
     private readonly Setting<long?> _evalBatches = Setting.Whole("--eval-batches", Evaluation, "Batches of the validation split; 0 for all of it.", least: 0,

@@ -13,7 +13,8 @@ internal static class DevicesCommand
         var command = new HelpfulCommand("devices", "The devices of this machine.");
         command.SetAction(_ =>
         {
-            var table = new Table().Border(TableBorder.Simple).AddColumn("device").AddColumn("kernels").AddColumn("hardware").AddColumn(new TableColumn("memory").RightAligned());
+            var table = new Table().Border(TableBorder.Simple).AddColumn("device").AddColumn("kernels").AddColumn("hardware")
+                .AddColumn(new TableColumn("memory").RightAligned());
             var best = Device.Best;
             foreach (var device in Device.All)
             {

@@ -17,7 +17,8 @@ internal static class EvalCommand
         var batches = Setting.Whole("--eval-batches", "Evaluation", "Batches of the run's size; 0 for the whole validation split.", least: 0, standard: "0");
         var command = new HelpfulCommand("eval", "Measures a trained model on its validation split, or on other text.")
         {
-            Remarks = "A text given with --data is split as in training, and its held-out part is measured; --validation FILE measures the whole of a file. The tokenizer is the run's.",
+            Remarks = "A text given with --data is split as in training, and its held-out part is measured; --validation FILE measures the whole of a " +
+                "file. The tokenizer is the run's.",
         };
         command.Add(run);
         foreach (var option in data.Texts) command.Add(option);
@@ -40,7 +41,8 @@ internal static class EvalCommand
             long tokens = windows.Count * windows.Context;
             Console.WriteLine($"{RunPath.Short(loaded.CheckpointFile)} (step {loaded.State.Step}) on {corpus.Description}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"loss {loss:0.0000} nats per token, {bits:0.000} bits per byte, perplexity {Math.Exp(loss):0.00}; {tokens:N0} of {corpus.Validation.Count:N0} tokens, {tokens / seconds:N0} tokens/s"));
+                $"loss {loss:0.0000} nats per token, {bits:0.000} bits per byte, perplexity {Math.Exp(loss):0.00}; {tokens:N0} of " +
+                    $"{corpus.Validation.Count:N0} tokens, {tokens / seconds:N0} tokens/s"));
             return 0;
         });
         return command;

@@ -15,13 +15,16 @@ internal static class GenerateCommand
         var run = new Argument<string>("RUN") { Description = "The name of a run under runs/, a run's folder, or one of its checkpoint files." };
         var prompt = Setting.Text("--prompt", Group, "TEXT", "Text to go on from.", standard: "the start of a line, or of a record of sdk-docs", empty: true);
         var tokens = Setting.Whole("--tokens", Group, "Tokens to make.", standard: "500");
-        var temperature = Setting.Real("--temperature", Group, "Below 1 is more predictable; 0 always takes the most likely token.", x => x >= 0, "of at least 0", standard: "0.8");
+        var temperature = Setting.Real("--temperature", Group, "Below 1 is more predictable; 0 always takes the most likely token.", x => x >= 0,
+            "of at least 0", standard: "0.8");
         var topK = Setting.Whole("--top-k", Group, "Draw from the N most likely tokens only; 0 for all.", least: 0, standard: "0");
-        var topP = Setting.Real("--top-p", Group, "Draw from the most likely tokens that together have this probability.", x => x is > 0 and <= 1, "above 0 and at most 1", standard: "1");
+        var topP = Setting.Real("--top-p", Group, "Draw from the most likely tokens that together have this probability.", x => x is > 0 and <= 1,
+            "above 0 and at most 1", standard: "1");
         var seed = Setting.Whole("--seed", Group, "The same seed gives the same text.", least: 0, most: long.MaxValue, standard: "1");
         var command = new HelpfulCommand("generate", "Continues a text with a trained model, printing it as it is produced.")
         {
-            Remarks = "The prompt is printed first. The weights with the best validation loss are taken; name a checkpoint file for others. Ctrl-C ends the text (exit code 130).",
+            Remarks = "The prompt is printed first. The weights with the best validation loss are taken; name a checkpoint file for others. Ctrl-C " +
+                "ends the text (exit code 130).",
         };
         command.Add(run);
         foreach (var option in (Option[])[prompt, tokens, temperature, topK, topP, seed]) command.Add(option);

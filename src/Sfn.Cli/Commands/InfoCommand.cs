@@ -15,12 +15,14 @@ internal static class InfoCommand
     public static Command Create()
     {
         var model = new ModelSettings();
-        var tokens = Setting.Whole("--tokens", Group, "Tokens to train on; whole steps are counted. Takes 2.2e9, too.", most: long.MaxValue, standard: "those of the preset's steps");
+        var tokens = Setting.Whole("--tokens", Group, "Tokens to train on; whole steps are counted. Takes 2.2e9, too.", most: long.MaxValue,
+            standard: "those of the preset's steps");
         var training = new TrainingSettings();
         var json = new Switch("--json", Group, "Print one JSON object instead of a table.");
         var command = new HelpfulCommand("info", "Parameters, FLOPs and memory of a model.")
         {
-            Remarks = "FLOPs count a multiply-add as two, attention in full (not halved for causality) and the backward pass as twice the forward (arXiv 2406.16450). " +
+            Remarks = "FLOPs count a multiply-add as two, attention in full (not halved for causality) and the backward pass as twice the forward " +
+                "(arXiv 2406.16450). " +
                 "The presets s to xl have the paper's vocabulary of 32,000; training takes the vocabulary of its tokenizer.",
         };
         foreach (var option in model.All) command.Add(option);
@@ -44,12 +46,15 @@ internal static class InfoCommand
         Console.WriteLine($"{preset}: {Words.Of(config)}");
         Console.WriteLine();
         var table = new Table().Border(TableBorder.Simple).AddColumn("").AddColumn(new TableColumn("").RightAligned()).AddColumn("").HideHeaders();
-        Row(table, "embedding", counts.Embedding + counts.Positions, $"{Numbers.Count(config.VocabularySize)} tokens{(counts.Positions > 0 ? $", {Numbers.Count(config.Context)} positions" : "")}");
+        Row(table, "embedding", counts.Embedding + counts.Positions,
+            $"{Numbers.Count(config.VocabularySize)} tokens{(counts.Positions > 0 ? $", {Numbers.Count(config.Context)} positions" : "")}");
         if (counts.Head > 0) Row(table, "output head", counts.Head, "");
-        Row(table, "attention", counts.Attention, $"{config.Heads} heads{(config.KeyValueHeads != config.Heads ? $", {config.KeyValueHeads} for keys and values" : "")}");
+        Row(table, "attention", counts.Attention,
+            $"{config.Heads} heads{(config.KeyValueHeads != config.Heads ? $", {config.KeyValueHeads} for keys and values" : "")}");
         Row(table, "feedforward", counts.FeedForward, $"{100.0 * counts.FeedForward / counts.DenseFeedForward:0.0} % of dense");
         Row(table, "norms and biases", counts.Norms + counts.Biases, "");
-        Row(table, "[bold]parameters[/]", counts.Parameters, $"[bold]{Numbers.Millions(counts.Parameters)}[/], feedforward {Numbers.Millions(counts.FeedForward)}");
+        Row(table, "[bold]parameters[/]", counts.Parameters,
+            $"[bold]{Numbers.Millions(counts.Parameters)}[/], feedforward {Numbers.Millions(counts.FeedForward)}");
         table.AddEmptyRow();
         Row(table, "tokens per step", cost.TokensPerStep, $"{cost.Batch} × {cost.Accumulate} sequences of {config.Context}");
         Row(table, "steps", cost.Steps, "");

@@ -15,7 +15,9 @@ internal sealed class RunCost
         Counts = new ModelCounts(Config);
         Steps = tokens / run.TokensPerStep ?? run.Steps;
         if (Steps == 0)
-            throw new InputError($"--tokens {tokens} is less than one step of {run.TokensPerStep} tokens ({run.Batch} × {run.Accumulate} sequences of {run.Context}); lower --batch or --accumulate");
+            throw new InputError(
+                $"--tokens {tokens} is less than one step of {run.TokensPerStep} tokens ({run.Batch} × {run.Accumulate} sequences of {run.Context}); " +
+                    "lower --batch or --accumulate");
         try
         {
             Bytes = Counts.TrainingBytes(run.Batch);

@@ -16,7 +16,9 @@ internal static class RunPath
         string known = Directory.Exists(RunDefaults.Out)
             ? string.Join(", ", new DirectoryInfo(RunDefaults.Out).GetDirectories().OrderByDescending(d => d.LastWriteTimeUtc).Take(5).Select(d => d.Name))
             : "";
-        throw new InputError($"there is no run '{run}', neither as a path nor in {RunDefaults.Out}{(known.Length > 0 ? $"; the latest there: {known}" : "; sfn train makes one")}");
+        throw new InputError(
+            $"there is no run '{run}', neither as a path nor in " +
+                $"{RunDefaults.Out}{(known.Length > 0 ? $"; the latest there: {known}" : "; sfn train makes one")}");
     }
 
     /// <summary>The path relative to the current folder where that is shorter to type.</summary>

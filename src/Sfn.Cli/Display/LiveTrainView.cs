@@ -5,7 +5,10 @@ using Spectre.Console.Rendering;
 
 namespace Sfn.Cli.Display;
 
-/// <summary>A panel of figures that redraws itself in place. The trainer only leaves its latest figures here; a timer draws them, so training never waits.</summary>
+/// <summary>
+/// A panel of figures that redraws itself in place. The trainer only leaves its latest figures here; a timer draws them, so training never
+/// waits.
+/// </summary>
 internal sealed class LiveTrainView : TrainView
 {
     private const int NameWidth = 13;
@@ -69,7 +72,8 @@ internal sealed class LiveTrainView : TrainView
             if (_now is not { } now) return new Markup("  starting …");
             var grid = new Grid().AddColumn(new GridColumn().NoWrap().Width(NameWidth).Padding(2, 0, 2, 0)).AddColumn(new GridColumn().NoWrap());
             double share = now.Steps == 0 ? 1 : (double)now.Step / now.Steps;
-            Row("step", $"{Numbers.Count(now.Step)} of {Numbers.Count(now.Steps)}  {Bar(share)} {Math.Floor(100 * share).ToString(CultureInfo.InvariantCulture)} %");
+            Row("step", $"{Numbers.Count(now.Step)} of {Numbers.Count(now.Steps)}  {Bar(share)} " +
+                $"{Math.Floor(100 * share).ToString(CultureInfo.InvariantCulture)} %");
             Row("loss", now.Loss is { } loss ? $"[bold]{loss.ToString("0.0000", CultureInfo.InvariantCulture)}[/]  [green]{_curve}[/]" : "");
             Row("bits per byte", now.BitsPerByte?.ToString("0.000", CultureInfo.InvariantCulture) ?? "");
             Row("validation", _validation ?? "");

@@ -16,7 +16,8 @@ internal sealed class PlainTrainView : TrainView
 
     public override void Report(TrainProgress value)
     {
-        string validation = value.Evaluated ? string.Create(CultureInfo.InvariantCulture, $"validation {value.ValLoss:0.0000}, {value.ValBitsPerByte:0.000} bits per byte") : "";
+        string validation = value.Evaluated
+            ? string.Create(CultureInfo.InvariantCulture, $"validation {value.ValLoss:0.0000}, {value.ValBitsPerByte:0.000} bits per byte") : "";
         if (value.Step == 0) Console.WriteLine($"untrained: {validation}");
         else if (_first || value.Evaluated || value.Step == value.Steps || value.Elapsed - _last >= s_interval)
         {
@@ -31,7 +32,8 @@ internal sealed class PlainTrainView : TrainView
     {
         string steps = value.Steps.ToString(CultureInfo.InvariantCulture);
         return string.Create(CultureInfo.InvariantCulture,
-            $"step {value.Step.ToString(CultureInfo.InvariantCulture).PadLeft(steps.Length)}/{steps}  loss {value.Loss:0.0000}, {value.BitsPerByte:0.000} bits per byte  " +
+            $"step {value.Step.ToString(CultureInfo.InvariantCulture).PadLeft(steps.Length)}/{steps}  loss {value.Loss:0.0000}, " +
+                $"{value.BitsPerByte:0.000} bits per byte  " +
             $"lr {value.LearningRate:0.00e-0}  tokens/s {value.TokensPerSecond:N0}  memory {Memory.Format(value.PeakBytes)}  " +
             $"left {(value.Remaining is { } left ? Numbers.Time(left.TotalSeconds) : "?")}");
     }

@@ -8,6 +8,7 @@ public sealed class KvCache
     {
         var config = model.Config;
         Capacity = config.Context;
+        Batch = batch;
         Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerCache(
             Tensor.Empty([batch, Capacity, config.KeyValueHeads, config.HeadWidth], DType.F32, model.Device).Keep(),
             Tensor.Empty([batch, Capacity, config.KeyValueHeads, config.HeadWidth], DType.F32, model.Device).Keep()))];
@@ -19,11 +20,15 @@ public sealed class KvCache
     /// <summary>Tokens that fit.</summary>
     public int Capacity { get; }
 
+    internal int Batch { get; }
+
     internal IReadOnlyList<LayerCache> Layers { get; }
 
     /// <summary>Forgets all tokens after the first <paramref name="length"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative or more than <see cref="Length"/>.</exception>
     public void Truncate(int length)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
         foreach (var layer in Layers) layer.Length = length;

@@ -19,7 +19,8 @@ public sealed record Sampling
     /// <exception cref="ConfigError">A value is out of range.</exception>
     public Sampling Validate()
     {
-        if (!(Temperature >= 0) || !float.IsFinite(Temperature)) throw new ConfigError($"the temperature must be a number of at least 0, not {Temperature} (--temperature)");
+        if (!(Temperature >= 0) || !float.IsFinite(Temperature))
+            throw new ConfigError($"the temperature must be a number of at least 0, not {Temperature} (--temperature)");
         if (TopK < 0) throw new ConfigError($"top-k must be at least 0 (0: all tokens), not {TopK} (--top-k)");
         if (!(TopP > 0 && TopP <= 1)) throw new ConfigError($"top-p must be above 0 and at most 1, not {TopP} (--top-p)");
         return this;

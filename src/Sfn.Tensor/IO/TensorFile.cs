@@ -45,7 +45,8 @@ public static class TensorFile
     /// <param name="path">Replaced as a whole or not at all.</param>
     /// <param name="tensors">Names and tensors.</param>
     /// <param name="metadata">Strings to store along.</param>
-    public static void SaveSafetensors(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IEnumerable<KeyValuePair<string, string>>? metadata = null)
+    public static void SaveSafetensors(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors,
+        IEnumerable<KeyValuePair<string, string>>? metadata = null)
     {
         using var pause = Op.Pause();
         var writer = new SafetensorsWriter();
@@ -84,7 +85,8 @@ public static class TensorFile
             "U16" => DType.U16,
             "U8" => DType.U8,
             "BOOL" => DType.Bool,
-            _ => throw new FormatError(file.Path, $"tensor '{name}' has elements of {entry.DType}, which are not supported", "convert it to F32 with the program that wrote it"),
+            _ => throw new FormatError(file.Path, $"tensor '{name}' has elements of {entry.DType}, which are not supported",
+                "convert it to F32 with the program that wrote it"),
         };
         return Make(file.Bytes(name), dtype, entry.Shape, file.Path, device);
     }
@@ -92,7 +94,8 @@ public static class TensorFile
     private static Tensor Make(ReadOnlySpan<byte> bytes, DType dtype, IReadOnlyList<long> shape, string path, Device? device)
     {
         if (shape.Count > Shape.MaxRank || shape.Any(d => d > int.MaxValue))
-            throw new FormatError(path, $"a tensor of shape [{string.Join(", ", shape)}] has too many or too large dimensions", $"at most {Shape.MaxRank} dimensions are supported");
+            throw new FormatError(path, $"a tensor of shape [{string.Join(", ", shape)}] has too many or too large dimensions",
+                $"at most {Shape.MaxRank} dimensions are supported");
         var tensor = Tensor.Empty(Shape.Create([.. shape.Select(d => (int)d)]), dtype, device ?? Device.Cpu);
         tensor.Backend.Upload(bytes, tensor.View);
         return tensor;

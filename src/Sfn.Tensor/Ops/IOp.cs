@@ -28,6 +28,16 @@ public readonly struct Inputs
     /// <summary>Number of inputs, counting missing ones in the middle.</summary>
     public int Count { get; }
 
+    /// <summary>Holds the inputs up to here: a kernel that reads through pointers keeps none of them alive.</summary>
+    internal void KeepAlive()
+    {
+        GC.KeepAlive(_a);
+        GC.KeepAlive(_b);
+        GC.KeepAlive(_c);
+        GC.KeepAlive(_d);
+        GC.KeepAlive(_many);
+    }
+
     /// <summary>First input.</summary>
     public Tensor A => this[0]!;
 
@@ -54,7 +64,10 @@ public struct Extras
     public Tensor? B { get; set; }
 }
 
-/// <summary>What an op's gradient may read: the inputs and result that <see cref="IOp.Keeps"/> names, and the extras. Of the others only shape and type.</summary>
+/// <summary>
+/// What an op's gradient may read: the inputs and result that <see cref="IOp.Keeps"/> names, and the extras. Of the others only shape and
+/// type.
+/// </summary>
 public readonly ref struct Saved(in Inputs inputs, Tensor output, in Extras extras)
 {
     private readonly ref readonly Inputs _inputs = ref inputs;
@@ -79,7 +92,10 @@ public interface IGradients
     /// <summary>Whether anybody wants the gradient of input <paramref name="i"/>; skip the work if not.</summary>
     bool Needs(int i);
 
-    /// <summary>Adds <paramref name="gradient"/>, which has the shape of the op's output side or of the input, to input <paramref name="i"/>'s gradient.</summary>
+    /// <summary>
+    /// Adds <paramref name="gradient"/>, which has the shape of the op's output side or of the input, to input <paramref name="i"/>'s
+    /// gradient.
+    /// </summary>
     void Add(int i, Tensor gradient);
 
     /// <summary>

@@ -38,6 +38,7 @@ public static class Op
         {
             Extras extras = default;
             var y = op.Forward(inputs, ref extras);
+            inputs.KeepAlive();
             if (recorder is null) return scope.Return(y);
             // A result has a place of its own on the tape, also where an op hands its input through.
             for (int i = 0; i < inputs.Count; i++) if (ReferenceEquals(inputs[i], y)) y = y.Detach();

@@ -348,4 +348,119 @@ public class TapeTests : LeakCheck
         Assert.Equal(6, sum);
         Assert.Contains("another thread", Assert.IsType<NoGradient>(failure).Message);
     }
+
+    [Fact]
+    public void A_changed_third_input_is_noticed()
+    {
+        var w = new Parameter("w", Tensor.Randn([2, 2, 2], 1));
+        using var tape = new Tape();
+        var y = Tensor.Randn([3, 4], 2).ShuffleLinear(Tensor.Randn([2, 2, 2], 3), w.Value).Sum();
+        w.Set(Tensor.Zeros([2, 2, 2]));
+        Assert.Throws<StaleValue>(() => tape.Backward(y));
+    }
+
+    [Fact]
+    public void A_failed_backward_leaves_no_names_behind()
+    {
+        var w = new Parameter("w", Tensor.From([1f]));
+        using var tape = new Tape();
+        ModulePath.Current = "inside";
+        var y = w.Value * w.Value;
+        ModulePath.Current = "";
+        w.Set(Tensor.From([2f]));
+        Assert.Contains("(in inside)", Assert.Throws<StaleValue>(() => tape.Backward(y)).Message);
+        Assert.Equal(("", ""), (ModulePath.Current, Sfn.Ops.Op.Current));
+    }
+
+    [Fact]
+    public void Only_watched_tensors_have_a_gradient_to_ask_for()
+    {
+        using var tape = new Tape();
+        var x = tape.Watch(Tensor.From([3f]));
+        var y = x * x;
+        tape.Backward(y.Sum());
+        Assert.Equal([6f], tape.Gradient(x)!.ToArray());
+        Assert.Throws<NoGradient>(() => tape.Gradient(y));
+    }
+
+    [Fact]
+    public void Backward_refuses_a_freed_gradient_and_one_of_another_device()
+    {
+        using var tape = new Tape();
+        var y = tape.Watch(Tensor.From([3f])) * 2;
+        Tensor dead;
+        using (Scope.Open("short")) dead = Tensor.From([1f]);
+        Assert.Contains("short", Assert.Throws<DeadTensor>(() => tape.Backward(y, dead)).Message);
+        Assert.Throws<DeviceMismatch>(() => tape.Backward(y, Tensor.Ones([1], device: Device.Reference)));
+    }
+
+    [Fact]
+    public void A_parameter_takes_only_what_fits()
+    {
+        using var scope = Scope.Open();
+        var w = new Parameter("w", Tensor.Zeros([2, 3]));
+        Assert.Contains("w has shape [2, 3]; the gradient has [3]", Assert.Throws<ShapeMismatch>(() => w.AddGradient(Tensor.Zeros([3]))).Message);
+        Assert.Throws<DeviceMismatch>(() => w.AddGradient(Tensor.Zeros([2, 3], device: Device.Reference)));
+        Assert.Throws<DeviceMismatch>(() => w.Set(Tensor.Zeros([2, 3], device: Device.Reference)));
+        Assert.Null(w.Gradient);
+    }
+
+    [Fact]
+    public void A_parameter_can_be_set_to_a_view_of_itself()
+    {
+        using var scope = Scope.Open();
+        var w = new Parameter("w", Tensor.From([1f, 2f, 3f, 4f], [2, 2]));
+        w.Set(w.Value.Transpose());
+        Assert.Equal([1f, 3f, 2f, 4f], w.Value.ToArray());
+    }
+
+    [Fact]
+    public void A_recomputed_part_may_read_ids()
+    {
+        var table = new Parameter("table", Tensor.From([1f, 2f, 3f], [3, 1]));
+        using var tape = new Tape();
+        tape.Backward(Recompute.Run(ids => table.Value.Gather(ids).Square(), Tensor.From([2, 0])).Sum());
+        Assert.Equal([2f, 0f, 6f], table.Gradient!.ToArray());
+    }
+
+    [Fact]
+    public void A_recomputed_part_may_be_a_parameter_or_a_constant()
+    {
+        var w = new Parameter("w", Tensor.From([5f]));
+        using var tape = new Tape();
+        var x = Tensor.From([1f]);
+        tape.Backward((Recompute.Run(_ => w.Value, x) * 3 + Recompute.Run(_ => Tensor.From([7f]), x)).Sum());
+        Assert.Equal([3f], w.Gradient!.ToArray());
+    }
+
+    [Fact]
+    public void A_gradient_for_the_tables_of_rope_is_refused()
+    {
+        using var tape = new Tape();
+        var (cos, sin) = Tensor.RopeTables(2, 2);
+        var y = Tensor.Ones([1, 2, 1, 2]).Rope(tape.Watch(cos), sin).Sum();
+        Assert.Throws<NoGradient>(() => tape.Backward(y));
+    }
+
+    [Fact]
+    public void No_rows_give_gradients_of_zero()
+    {
+        Parameter dense = new("dense", Tensor.Ones([2, 4])), blocks = new("blocks", Tensor.Ones([2, 2, 2])), scale = new("scale", Tensor.Ones([4])),
+            shift = new("shift", Tensor.Ones([4])), table = new("table", Tensor.Ones([3, 4]));
+        using var tape = new Tape();
+        var x = table.Value.Gather(Tensor.From(Array.Empty<int>(), [0]));
+        var y = x.LayerNorm(scale.Value, shift.Value).RmsNorm(scale.Value).BlockLinear(blocks.Value).ShuffleLinear(blocks.Value, blocks.Value);
+        tape.Backward(y.Softmax().Linear(dense.Value).Sum() + y.MatMul(dense.Value.Transpose()).Sum());
+        foreach (var p in new[] { dense, blocks, scale, shift, table }) Assert.All(p.Gradient!.ToArray(), g => Assert.Equal(0f, g));
+    }
+
+    [Fact]
+    public void A_parameter_that_moved_during_recording_is_noticed()
+    {
+        var w = new Parameter("w", Tensor.From([3f]));
+        using var tape = new Tape();
+        var y = w.Value.Square().Sum();
+        w.MoveTo(Tensor.Zeros([1]), Tensor.Zeros([1]));
+        Assert.Throws<StaleValue>(() => tape.Backward(y));
+    }
 }

@@ -200,4 +200,15 @@ public class TransformerTests
         Assert.Contains("25 tokens", error.Message);
         Assert.Contains("24", error.Message);
     }
+
+    [Fact]
+    public void A_cache_of_another_batch_is_refused()
+    {
+        using var scope = Scope.Open();
+        var model = new Transformer(new TransformerConfig { VocabularySize = 11, Context = 8, Width = 8, Layers = 1, Heads = 2 });
+        var cache = new KvCache(model, 2);
+        Assert.Contains("for 2 sequences", Assert.Throws<ShapeMismatch>(() => model.NextLogits(Tensor.From([1, 2], [1, 2]), cache)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Truncate(-1));
+        Assert.Equal(0, cache.Length);
+    }
 }

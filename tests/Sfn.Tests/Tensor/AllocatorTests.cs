@@ -169,4 +169,30 @@ public class AllocatorTests
             Free(pointer, bytes);
         }
     }
+
+    [Fact]
+    public void Memory_from_before_tracking_is_not_subtracted_from_the_report()
+    {
+        string module = ModulePath.Current;
+        try
+        {
+            ModulePath.Current = "books";
+            var outer = Scope.Open();
+            Tensor late;
+            using (Scope.Open())
+            {
+                _ = Tensor.Zeros([1000]);
+                Memory.Tracking = true;
+            }
+            late = Tensor.Zeros([1000]);
+            Assert.Equal(1, Assert.Single(Memory.Report(), use => use.Module == "books").Blocks);
+            outer.Dispose();
+            Assert.False(late.IsAlive);
+        }
+        finally
+        {
+            Memory.Tracking = false;
+            ModulePath.Current = module;
+        }
+    }
 }

@@ -23,7 +23,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
     public override void Copy(in View x, in View y)
     {
         if (x.DType == DType.F32 && y.DType == DType.F32) CopyWalker.Run(y.Shape, F(x), x.Strides, F(y), y.Strides, add: false);
-        else if (x.DType == y.DType && x.IsContiguous && y.IsContiguous) Buffer.MemoryCopy(x.Pointer, y.Pointer, y.Count * y.DType.Size(), x.Count * x.DType.Size());
+        else if (x.DType == y.DType && x.IsContiguous && y.IsContiguous)
+            Buffer.MemoryCopy(x.Pointer, y.Pointer, y.Count * y.DType.Size(), x.Count * x.DType.Size());
         else base.Copy(x, y);
     }
 
@@ -134,7 +135,7 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.Gather(table, ids, y);
             return;
         }
-        long bytes = table.Shape[1] * sizeof(float);
+        long bytes = (long)table.Shape[1] * sizeof(float);
         for (int i = 0; i < ids.Shape[0]; i++)
             Buffer.MemoryCopy(F(table) + Id(ids, i) * table.Strides[0], F(y) + i * y.Strides[0], bytes, bytes);
     }

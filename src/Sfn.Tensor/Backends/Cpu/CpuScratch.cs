@@ -28,8 +28,11 @@ internal sealed unsafe class CpuScratch
         int i = (int)use;
         if (mine._floats[i] < floats)
         {
-            if (mine._pointers[i] != 0) NativeMemory.AlignedFree((void*)mine._pointers[i]);
             long size = Math.Max(floats, mine._floats[i] * 3 / 2) + 64;
+            nint old = mine._pointers[i];
+            // Forgotten before the request, which may throw: a freed buffer must not be handed out again.
+            (mine._pointers[i], mine._floats[i]) = (0, 0);
+            if (old != 0) NativeMemory.AlignedFree((void*)old);
             mine._pointers[i] = (nint)NativeMemory.AlignedAlloc((nuint)size * sizeof(float), 64);
             mine._floats[i] = size;
         }

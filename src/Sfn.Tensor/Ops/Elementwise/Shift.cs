@@ -32,7 +32,8 @@ namespace Sfn
     public sealed partial class Tensor
     {
         /// <summary>x + number.</summary>
-        public static Tensor operator +(Tensor x, double number) => x.DType == DType.F64 ? x + Scalar(number, DType.F64, x.Device) : Op.Run(new Map<Shift>(new((float)number)), x);
+        public static Tensor operator +(Tensor x, double number)
+            => x.DType == DType.F64 ? x + Scalar(number, DType.F64, x.Device) : Op.Run(new Map<Shift>(new((float)number)), x);
 
         /// <summary>number + x.</summary>
         public static Tensor operator +(double number, Tensor x) => x + number;

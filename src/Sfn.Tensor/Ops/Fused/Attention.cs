@@ -67,11 +67,14 @@ namespace Sfn.Ops
             Check.Same(q, k, Name);
             Check.Same(q, v, Name);
             if (q.Rank != 4 || k.Rank != 4 || k.Shape != v.Shape || k.Shape[0] != q.Shape[0] || k.Shape[3] != q.Shape[3])
-                throw new ShapeMismatch($"attention of q {q.Shape}, k {k.Shape}, v {v.Shape}: q is [batch, tq, heads, dim], k and v [batch, tk, kvHeads, dim].");
+                throw new ShapeMismatch(
+                    $"attention of q {q.Shape}, k {k.Shape}, v {v.Shape}: q is [batch, tq, heads, dim], k and v [batch, tk, kvHeads, dim].");
+            if (mask is not null) Check.Together(q, mask, Name);
             if (k.Shape[2] == 0 || q.Shape[2] % k.Shape[2] != 0)
                 throw new ShapeMismatch($"attention: {q.Shape[2]} query heads are not a multiple of {k.Shape[2]} key-value heads.");
             if (mask is not null && (mask.DType != DType.Bool || mask.Shape != Shape.Create([k.Shape[0], k.Shape[1]])))
-                throw new ShapeMismatch($"attention: the mask is {mask.DType.Name()} {mask.Shape}; it must be BOOL [{k.Shape[0]}, {k.Shape[1]}], true where a key exists.");
+                throw new ShapeMismatch(
+                    $"attention: the mask is {mask.DType.Name()} {mask.Shape}; it must be BOOL [{k.Shape[0]}, {k.Shape[1]}], true where a key exists.");
         }
 
         private AttentionViews Views(Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor y, Tensor lse) => new()

@@ -22,6 +22,7 @@ namespace Sfn.Ops
             var (logits, targets) = (x.A, x.B);
             int classes = Losses.Check(logits.Shape, targets, ignore, Name);
             Check.Float(logits, Name);
+            Check.Together(logits, targets, Name);
             // The copy becomes softmax − onehot in place.
             var work = Tensor.Empty([(int)targets.Count, classes], logits.DType, logits.Device);
             work.Backend.Copy(RowOps.Matrix(logits), work.View);
@@ -61,8 +62,10 @@ namespace Sfn.Ops
         {
             var (input, weight, targets) = (x.A, x.B, x.C!);
             Check.Same(input, weight, Name);
+            Check.Together(input, targets, Name);
             if (weight.Rank != 2 || input.Shape[^1] != weight.Shape[1])
-                throw new ShapeMismatch($"{Name} of input {input.Shape} and weight {weight.Shape}: the weight is [classes, in] and the input's last size must be in.");
+                throw new ShapeMismatch(
+                    $"{Name} of input {input.Shape} and weight {weight.Shape}: the weight is [classes, in] and the input's last size must be in.");
             int classes = weight.Shape[0], rows = (int)targets.Count;
             Losses.Check(input.Shape.With(input.Rank - 1, classes), targets, ignore, Name);
             var ids = Losses.Targets(targets);
@@ -142,7 +145,9 @@ namespace Sfn.Ops
             var log = logits.LogSoftmax();
             var hot = Tensor.OneHot(ids, classes, logits.DType);
             var counts = ids.EqualTo(Tensor.Full([], ignore, DType.I32, ids.Device)).To(logits.DType) * -1.0 + 1.0;
-            logits.Backend.Copy(((log * hot).Sum(-1) * counts * -1.0).View, losses.View);
+            // Selected, not multiplied: 0 · −∞ of a class that cannot occur would be NaN.
+            var none = Tensor.Zeros([], logits.DType, logits.Device);
+            logits.Backend.Copy((Tensor.Where(hot, log, none).Sum(-1) * counts * -1.0).View, losses.View);
             if (gradient) logits.Backend.Copy(((log.Exp() - hot) * counts.Reshape((int)ids.Count, 1)).View, logits.View);
         }
     }
@@ -152,7 +157,10 @@ namespace Sfn
 {
     public sealed partial class Tensor
     {
-        /// <summary>Mean −log softmax(this)[target] over all rows whose target is not <paramref name="ignore"/>; natural logarithm. This [.., classes], targets [..].</summary>
+        /// <summary>
+        /// Mean −log softmax(this)[target] over all rows whose target is not <paramref name="ignore"/>; natural logarithm. This [..,
+        /// classes], targets [..].
+        /// </summary>
         public Tensor CrossEntropy(Tensor targets, int ignore = -100) => Op.Run(new CrossEntropy(ignore), this, targets);
 
         /// <summary>CrossEntropy of x·weightᵀ, in chunks of rows. This [.., in], weight [classes, in], targets [..].</summary>

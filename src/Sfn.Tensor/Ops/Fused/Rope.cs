@@ -23,14 +23,24 @@ namespace Sfn.Ops
             Check.Float(input, Name);
             if (input.Rank != 4 || input.Shape[3] % 2 != 0)
                 throw new ShapeMismatch($"rope needs [batch, tokens, heads, dim] with an even dim, not {input.Shape}.");
-            if (cos.Rank != 2 || cos.Shape != sin.Shape || cos.Shape[1] * 2 != input.Shape[3] || cos.Shape[0] < start + input.Shape[1])
-                throw new ShapeMismatch($"rope of {input.Shape} from position {start}: tables are {cos.Shape}, need [at least {start + input.Shape[1]}, {input.Shape[3] / 2}].");
+            Check.Together(input, cos, Name);
+            Check.Same(cos, sin, Name);
+            if (start < 0) throw new ShapeMismatch($"rope of {input.Shape} from position {start}: positions count from 0.");
+            long end = (long)start + input.Shape[1];
+            if (cos.Rank != 2 || cos.Shape != sin.Shape || cos.Shape[1] * 2 != input.Shape[3] || cos.Shape[0] < end)
+            {
+                throw new ShapeMismatch($"rope of {input.Shape} from position {start}: tables are {cos.Shape}, " +
+                    $"need [at least {end}, {input.Shape[3] / 2}].");
+            }
             return Rotate(input, cos, sin, inverse: false);
         }
 
         /// <inheritdoc/>
         public void Backward(in Saved saved, Tensor dy, IGradients into)
-            => into.Add(0, Rotate(dy, saved.Inputs.B, saved.Inputs.C!, inverse: true));
+        {
+            if (into.Needs(1) || into.Needs(2)) throw new NoGradient("rope has no gradient for its tables of cosines and sines. Detach() them.");
+            if (into.Needs(0)) into.Add(0, Rotate(dy, saved.Inputs.B, saved.Inputs.C!, inverse: true));
+        }
 
         /// <inheritdoc/>
         public static long Flops(in Inputs x, Tensor y) => 3 * y.Count;

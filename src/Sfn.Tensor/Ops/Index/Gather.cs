@@ -57,8 +57,11 @@ namespace Sfn.Ops
             var (table, ids, updates) = (x.A, x.B, x.C!);
             Check.Integer(ids, Name);
             Check.Same(table, updates, Name);
+            Check.Together(table, ids, Name);
+            if (table.Rank < 1) throw new ShapeMismatch("scatter_add needs a table of at least one dimension, not a scalar.");
             if (ids.Rank != 1 || updates.Rank != table.Rank || updates.Shape[0] != ids.Shape[0] || updates.Shape.Without(0) != table.Shape.Without(0))
-                throw new ShapeMismatch($"scatter_add of updates {updates.Shape} at ids {ids.Shape} into {table.Shape}: updates must be [ids, …] like the rows of the table.");
+                throw new ShapeMismatch(
+                    $"scatter_add of updates {updates.Shape} at ids {ids.Shape} into {table.Shape}: updates must be [ids, …] like the rows of the table.");
             var flat = Indices.Checked(ids, table.Shape[0], Name);
             var y = table.EmptyLike();
             y.Backend.Copy(table.View, y.View);

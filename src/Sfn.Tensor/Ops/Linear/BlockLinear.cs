@@ -71,7 +71,8 @@ namespace Sfn.Ops
         public static void Check(Tensor x, Tensor weight, string op)
         {
             if (weight.Rank != 3 || x.Rank < 1 || x.Shape[^1] != weight.Shape[0] * weight.Shape[2])
-                throw new ShapeMismatch($"{op} of input {x.Shape} and weight {weight.Shape}: the weight is [blocks, out, in] and the input's last size must be blocks·in.");
+                throw new ShapeMismatch(
+                    $"{op} of input {x.Shape} and weight {weight.Shape}: the weight is [blocks, out, in] and the input's last size must be blocks·in.");
         }
     }
 }

@@ -24,11 +24,13 @@ namespace Sfn.Ops
             if (bias is not null) Check.Same(input, bias, Name);
             if (residual is not null) Check.Same(input, residual, Name);
             if (weight.Rank != 2 || input.Rank < 1 || input.Shape[^1] != weight.Shape[1])
-                throw new ShapeMismatch($"linear of input {input.Shape} and weight {weight.Shape}: the weight is [out, in] and the input's last size must be in.");
+                throw new ShapeMismatch(
+                    $"linear of input {input.Shape} and weight {weight.Shape}: the weight is [out, in] and the input's last size must be in.");
             var shape = input.Shape.With(input.Rank - 1, weight.Shape[0]);
             if (bias is not null && (bias.Rank != 1 || bias.Shape[0] != weight.Shape[0]))
                 throw new ShapeMismatch($"linear: bias {bias.Shape} for weight {weight.Shape} must be [{weight.Shape[0]}].");
-            if (residual is not null && residual.Shape != shape) throw new ShapeMismatch($"linear: residual {residual.Shape} must have the result's shape {shape}.");
+            if (residual is not null && residual.Shape != shape)
+                throw new ShapeMismatch($"linear: residual {residual.Shape} must have the result's shape {shape}.");
             var y = Tensor.Empty(shape, input.DType, input.Device);
             if (!Products.Rows(input.View, out var rows)) Products.Rows(input.Dense().View, out rows);
             Products.Rows(y.View, out var yRows);
@@ -38,14 +40,16 @@ namespace Sfn.Ops
                 if (!Products.Rows(residual.View, out var r)) Products.Rows(residual.Dense().View, out r);
                 residualRows = r;
             }
-            Products.Into(rows, weight.View.Transpose(0, 1), yRows, new MatMulSpec { Bias = bias?.Dense().View, Residual = residualRows, Activation = activation });
+            Products.Into(rows, weight.View.Transpose(0, 1), yRows,
+                new MatMulSpec { Bias = bias?.Dense().View, Residual = residualRows, Activation = activation });
             return y;
         }
 
         /// <inheritdoc/>
         public void Backward(in Saved saved, Tensor dy, IGradients into)
         {
-            if (activation != Activation.None) throw new NoGradient("linear with a fused activation keeps nothing for a gradient. Apply the activation as an op of its own.");
+            if (activation != Activation.None)
+                throw new NoGradient("linear with a fused activation keeps nothing for a gradient. Apply the activation as an op of its own.");
             var (input, weight) = (saved.Inputs.A, saved.Inputs.B);
             if (!Products.Rows(dy.View, out var g)) Products.Rows(dy.Dense().View, out g);
             if (into.Needs(0))

@@ -23,10 +23,12 @@ namespace Sfn.Ops
             var (input, w1, w2) = (x.A, x.B, x.C!);
             Check.Same(input, w1, Name);
             Check.Same(input, w2, Name);
+            if (x.D is not null) Check.Same(input, x.D, Name);
             Blocks.Check(input, w1, Name);
             int inner = w1.Shape[0] * w1.Shape[1];
             if (w2.Rank != 3 || w2.Shape[0] * w2.Shape[2] != inner)
-                throw new ShapeMismatch($"shuffle_linear: second weight {w2.Shape} must be [l, s, r] with l·r = {inner}, the width of the first weight {w1.Shape}.");
+                throw new ShapeMismatch(
+                    $"shuffle_linear: second weight {w2.Shape} must be [l, s, r] with l·r = {inner}, the width of the first weight {w1.Shape}.");
             var z = Tensor.Empty(input.Shape.With(input.Rank - 1, inner), input.DType, input.Device);
             First(RowOps.Matrix(input), w1.View, z, w2.Shape[0]);
             var y = Tensor.Empty(input.Shape.With(input.Rank - 1, w2.Shape[0] * w2.Shape[1]), input.DType, input.Device);

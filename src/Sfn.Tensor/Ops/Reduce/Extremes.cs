@@ -74,7 +74,17 @@ namespace Sfn
         /// <summary>Smallest element along one dimension.</summary>
         public Tensor Min(int dim, bool keepDim = false) => Op.Run(new Extreme<MinMonoid>(new(), Axes.One(this, dim, keepDim)), this);
 
-        /// <summary>Index of the largest element along one dimension, the first of equals; I32.</summary>
-        public Tensor ArgMax(int dim = -1) => Op.Run(new ArgMax(), Shape.Axis(dim) == Rank - 1 ? this : Transpose(dim, -1));
+        /// <summary>Index of the largest element along one dimension, the first of equals (of NaNs, if there are any); I32, without that dimension.</summary>
+        /// <exception cref="ShapeMismatch">There is no such dimension, or it is empty.</exception>
+        public Tensor ArgMax(int dim = -1)
+        {
+            int axis = Shape.Axis(dim);
+            if (axis == Rank - 1) return Op.Run(new ArgMax(), this);
+            // The other dimensions keep their order: the axis moves to the end, it does not change places with the last one.
+            Span<int> order = stackalloc int[Rank];
+            for (int i = 0; i < Rank; i++) order[i] = i < axis ? i : i + 1;
+            order[^1] = axis;
+            return Op.Run(new ArgMax(), Permute(order));
+        }
     }
 }

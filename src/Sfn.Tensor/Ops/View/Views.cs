@@ -99,8 +99,8 @@ public readonly struct Narrow(int dim, int start, int length) : IOp
     /// <inheritdoc/>
     public Tensor Forward(in Inputs x, ref Extras extras)
     {
-        if (start < 0 || length < 0 || start + length > x.A.Shape[dim])
-            throw new ShapeMismatch($"Positions {start}..{start + length} of dimension {dim} do not exist in shape {x.A.Shape}.");
+        if (start < 0 || length < 0 || length > x.A.Shape[dim] - start)
+            throw new ShapeMismatch($"Positions {start}..{(long)start + length} of dimension {dim} do not exist in shape {x.A.Shape}.");
         return x.A.Over(x.A.View.Narrow(dim, start, length));
     }
 

@@ -48,7 +48,8 @@ internal sealed unsafe partial class PackedGemm
     }
 
     /// <summary>All panels of a tile over one K block. A panel of B is used for all rows before the next is touched.</summary>
-    private void Stripe(in AView view, float* c, float* bias, float* residual, int rows, int j0, int j1, int kb, int kc, float* source, int distinct, float* scratch)
+    private void Stripe(in AView view, float* c, float* bias, float* residual, int rows, int j0, int j1, int kb, int kc, float* source, int distinct,
+        float* scratch)
     {
         ref readonly var p = ref _p;
         int mr = _mr, nr = _nr, width = _width, accumulate = kb > 0 || p.Accumulate ? 1 : 0;
@@ -77,7 +78,8 @@ internal sealed unsafe partial class PackedGemm
                     Copy(ci, p.CRow, scratch, padded, count, cols);
                 }
                 if (finish)
-                    GemmEpilogue.Apply(ci, p.CRow, count, cols, bj, residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
+                    GemmEpilogue.Apply(ci, p.CRow, count, cols, bj,
+                        residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
                 ai += view.Panel;
             }
         }
