@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Sfn.Backends;
 using Sfn.Backends.Cpu;
 
 namespace Sfn.Tests.Kernels;
@@ -30,7 +31,7 @@ public unsafe class GemmTests
         public bool Bias { get; init; }
         public bool InterleavedBias { get; init; }
         public bool Residual { get; init; }
-        public GemmActivation Activation { get; init; }
+        public Activation Activation { get; init; }
     }
 
     public static TheoryData<Order, Order> Layouts
@@ -63,7 +64,7 @@ public unsafe class GemmTests
     public void Result_in_any_order(Order c)
     {
         Check(new Case(19, 50, 21) { C = c });
-        Check(new Case(19, 50, 21) { C = c, Accumulate = true, Bias = true, Activation = GemmActivation.Silu });
+        Check(new Case(19, 50, 21) { C = c, Accumulate = true, Bias = true, Activation = Activation.Silu });
         Check(new Case(5, 50, 700) { B = Order.Columns, C = c, Accumulate = true });
         Check(new Case(30, 52, 800) { A = Order.Columns, C = c, Batch0 = 2, Batch1 = 2 });
     }
@@ -96,7 +97,7 @@ public unsafe class GemmTests
                 var plain = new Case(m, 53, 35) { B = order, Batch1 = blocks };
                 Check(plain with { C = Order.InterleavedRows });
                 Check(plain with { C = Order.InterleavedRows, K = 400, Accumulate = true, Residual = true });
-                Check(plain with { C = Order.InterleavedRows, Bias = true, InterleavedBias = true, Residual = true, Activation = GemmActivation.Gelu });
+                Check(plain with { C = Order.InterleavedRows, Bias = true, InterleavedBias = true, Residual = true, Activation = Activation.Gelu });
                 Check(plain with { C = Order.InterleavedRows, Batch0 = 2, Bias = true, A = Order.Columns });
                 Check(plain with { A = Order.InterleavedRows, Bias = true });
                 Check(plain with { A = Order.InterleavedColumns, Accumulate = true });
@@ -107,13 +108,13 @@ public unsafe class GemmTests
     }
 
     [Theory]
-    [InlineData(nameof(GemmActivation.None))]
-    [InlineData(nameof(GemmActivation.Gelu))]
-    [InlineData(nameof(GemmActivation.Silu))]
-    [InlineData(nameof(GemmActivation.Relu))]
+    [InlineData(nameof(Activation.None))]
+    [InlineData(nameof(Activation.Gelu))]
+    [InlineData(nameof(Activation.Silu))]
+    [InlineData(nameof(Activation.Relu))]
     public void Epilogue(string name)
     {
-        var activation = Enum.Parse<GemmActivation>(name);
+        var activation = Enum.Parse<Activation>(name);
         foreach (int m in new[] { 3, 20 })
             foreach (bool bias in new[] { false, true })
                 foreach (bool residual in new[] { false, true })
@@ -150,7 +151,7 @@ public unsafe class GemmTests
     public void NaN_and_infinity_pass_through_the_epilogue()
     {
         float* a = Random(8, 1), b = Random(8 * 4, 2), c = Random(4, 3);
-        foreach (var activation in new[] { GemmActivation.Gelu, GemmActivation.Silu, GemmActivation.Relu })
+        foreach (var activation in new[] { Activation.Gelu, Activation.Silu, Activation.Relu })
         {
             for (int i = 0; i < 8; i++) a[i] = i == 0 ? 1 : 0;
             (b[0], b[1], b[2], b[3]) = (float.NaN, float.PositiveInfinity, -1000, -3e38f);
@@ -295,11 +296,11 @@ public unsafe class GemmTests
         for (long i = 0; i < length; i++) Assert.True(written[i] || after[i] == before[i], $"{t}: wrote outside of C at {i}");
     }
 
-    private static double Activate(double x, GemmActivation activation) => activation switch
+    private static double Activate(double x, Activation activation) => activation switch
     {
-        GemmActivation.Gelu => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
-        GemmActivation.Silu => x / (1 + Math.Exp(-x)),
-        GemmActivation.Relu => Math.Max(x, 0),
+        Activation.Gelu => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+        Activation.Silu => x / (1 + Math.Exp(-x)),
+        Activation.Relu => Math.Max(x, 0),
         _ => x,
     };
 

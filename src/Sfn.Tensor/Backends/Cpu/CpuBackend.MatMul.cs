@@ -18,7 +18,7 @@ internal sealed unsafe partial class CpuBackend
             C = (float*)c.Pointer, CRow = c.Strides[r - 2], CCol = Step(c, r - 1),
             Batch0 = r > 3 ? c.Shape[r - 4] : 1, Batch1 = r > 2 ? c.Shape[r - 3] : 1,
             Accumulate = spec.Accumulate, Alpha = 1,
-            Activation = (GemmActivation)spec.Activation,
+            Activation = spec.Activation,
         };
         if (r > 2) (p.A1, p.B1, p.C1) = (a.Strides[r - 3], b.Strides[r - 3], c.Strides[r - 3]);
         if (r > 3) (p.A0, p.B0, p.C0) = (a.Strides[r - 4], b.Strides[r - 4], c.Strides[r - 4]);

@@ -8,15 +8,15 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class GemmEpilogue
 {
     /// <summary>c = residual + f(c + bias) over rows × cols; bias and residual may be null.</summary>
-    public static void Apply(float* c, long ldc, int rows, int cols, float* bias, float* residual, long ldr, GemmActivation activation)
+    public static void Apply(float* c, long ldc, int rows, int cols, float* bias, float* residual, long ldr, Activation activation)
     {
         for (int r = 0; r < rows; r++)
         {
             switch (activation)
             {
-                case GemmActivation.Gelu: Row<Ops.Gelu>(c, cols, bias, residual); break;
-                case GemmActivation.Silu: Row<Ops.Silu>(c, cols, bias, residual); break;
-                case GemmActivation.Relu: Row<Ops.Relu>(c, cols, bias, residual); break;
+                case Activation.Gelu: Row<Ops.Gelu>(c, cols, bias, residual); break;
+                case Activation.Silu: Row<Ops.Silu>(c, cols, bias, residual); break;
+                case Activation.Relu: Row<Ops.Relu>(c, cols, bias, residual); break;
                 default: Row<Identity>(c, cols, bias, residual); break;
             }
             c += ldc;

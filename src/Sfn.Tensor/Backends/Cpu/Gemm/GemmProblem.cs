@@ -1,14 +1,5 @@
 namespace Sfn.Backends.Cpu;
 
-/// <summary>The function applied to a product after its bias and before its residual.</summary>
-internal enum GemmActivation
-{
-    None,
-    Gelu,   // tanh form
-    Silu,
-    Relu,
-}
-
 /// <summary>
 /// C[m, n] = residual + f(alpha · Σ_k A[m, k] B[k, n] + (C[m, n] if accumulating) + bias[n]), for up to two leading batch dimensions.
 /// </summary>
@@ -31,8 +22,8 @@ internal unsafe struct GemmProblem
     public long Bias0, Bias1;
     public float* Residual;   // indexed as C with unit columns; only for one batch (the interleaved blocks of one C count as one), or null
     public long ResidualRow;
-    public GemmActivation Activation;
+    public Activation Activation;
 
     /// <summary>Whether anything follows the product.</summary>
-    public readonly bool HasEpilogue => Bias != null || Residual != null || Activation != GemmActivation.None;
+    public readonly bool HasEpilogue => Bias != null || Residual != null || Activation != Activation.None;
 }
