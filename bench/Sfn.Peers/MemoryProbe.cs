@@ -6,8 +6,8 @@ namespace Sfn.Peers;
 /// <summary>The peak memory of step (b), of one engine alone in a process of its own.</summary>
 internal static class MemoryProbe
 {
-    // The second step is the first that has gradients, activations and both moments at once.
-    private const int Steps = 2;
+    // The second step is the first with gradients, activations and both moments at once. torch's peak still grows a little over later steps.
+    private const int Steps = 3;
 
     /// <summary>In the child: steps, then the peak in bytes on standard output.</summary>
     public static int Run(Options options)

@@ -15,11 +15,11 @@ internal sealed class Targets(Options options, Report report)
     ];
 
     private const double MemoryB = 3.2e9;
-    private readonly List<(string Work, double Ratio)> _found = [];
+    private readonly List<(string Work, double Ratio, double Limit)> _found = [];
     private double _bytes;
 
-    /// <summary>Sfn did this work so many times as fast as TorchSharp.</summary>
-    public void Found(string work, double ratio) => _found.Add((work, ratio));
+    /// <summary>Sfn did this work so many times as fast as TorchSharp; the machine's FMA peak would allow <paramref name="limit"/>.</summary>
+    public void Found(string work, double ratio, double limit) => _found.Add((work, ratio, limit));
 
     /// <summary>Sfn's process took so much memory at its peak for step (b).</summary>
     public void FoundMemory(double bytes) => _bytes = bytes;
@@ -30,8 +30,8 @@ internal sealed class Targets(Options options, Report report)
         foreach (var (work, installed, strongest) in s_speed)
         {
             double target = options.Strongest ? strongest : installed;
-            foreach (var (name, ratio) in _found)
-                if (name == work) report.Line("target", work, ("x torch", ratio, "F2"), ("target", target, "F2"), ("of it", ratio / target, "P0"));
+            foreach (var (name, ratio, limit) in _found)
+                if (name == work) report.Line("target", work, ("x torch", ratio, "F2"), ("x target", target, "F2"), ("x at peak", limit, "F2"));
         }
         if (_bytes > 0) report.Line("target", "peak memory of step (b)", ("MB", _bytes / 1e6, "F0"), ("target MB", MemoryB / 1e6, "F0"));
     }

@@ -7,11 +7,12 @@ namespace Sfn.Peers;
 internal static class Turns
 {
     /// <summary>
-    /// Median seconds per run of each, and the median of torch/sfn over neighbouring batches. A batch is one run, or as many as fill 20 ms.
+    /// Median seconds per run of each, the median of torch/sfn over neighbouring batches, and the ratio that a program at the FMA peak, measured
+    /// in the same turns, would reach for work of so many FLOPs. A batch is one run, or as many as fill 20 ms.
     /// </summary>
-    public static (double Torch, double Sfn, double Ratio) Measure(double seconds, int least, Action torch, Action sfn)
+    public static (double Torch, double Sfn, double Ratio, double Limit) Measure(double seconds, int least, double flops, Action torch, Action sfn)
     {
-        List<double> first = [], second = [], ratios = [];
+        List<double> first = [], second = [], ratios = [], limits = [];
         var watch = Stopwatch.StartNew();
         while (ratios.Count < least || watch.Elapsed.TotalSeconds < seconds)
         {
@@ -19,15 +20,19 @@ internal static class Turns
             first.Add(t);
             second.Add(s);
             ratios.Add(t / s);
+            limits.Add(t * Machine.Peak(0.02) / flops);
         }
-        return (Timing.Median(first), Timing.Median(second), Timing.Median(ratios));
+        return (Timing.Median(first), Timing.Median(second), Timing.Median(ratios), Timing.Median(limits));
     }
 
     /// <summary>Runs both until their code and memory are settled.</summary>
     public static void WarmUp(int runs, Action torch, Action sfn)
     {
-        for (int i = 0; i < runs; i++) Batch(torch);
-        for (int i = 0; i < runs; i++) Batch(sfn);
+        for (int i = 0; i < runs; i++)
+        {
+            Batch(torch);
+            Batch(sfn);
+        }
     }
 
     private static double Batch(Action run)
