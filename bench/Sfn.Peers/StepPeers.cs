@@ -12,7 +12,7 @@ internal static class StepPeers
     {
         report.Heading($"training step, batch {Work.Batch}, context 256, {(options.Learned ? "learned" : "rotary")} positions");
         if (options.Wants(A))
-            Measure(report, targets, Targets.StepA, A, Work.A(options), steps: 6, seconds: 5 * options.Seconds, least: 5);
+            Measure(report, targets, Targets.StepA, A, Work.A(options), steps: 5, seconds: 5 * options.Seconds, least: 5);
         if (!options.Wants(B)) return;
         // Each engine alone first: the peak of a process is the largest since its start.
         // The compiler's work is done on the small model, whose steps are short.
