@@ -32,7 +32,7 @@ internal static unsafe class MapWalker
 
         public readonly void Range(long begin, long count)
         {
-            if (Vector512.IsHardwareAccelerated) Forward<TOp, Two<F16>, TStore>(Op, X + begin, Y + begin, count);
+            if (Vector512.IsHardwareAccelerated) Forward<TOp, F16x4, TStore>(Op, X + begin, Y + begin, count);
             else if (Vector256.IsHardwareAccelerated) Forward<TOp, Two<F8>, TStore>(Op, X + begin, Y + begin, count);
             else if (Vector128.IsHardwareAccelerated) Forward<TOp, Two<F4>, TStore>(Op, X + begin, Y + begin, count);
             else Forward<TOp, F1, TStore>(Op, X + begin, Y + begin, count);
