@@ -10,13 +10,16 @@ namespace Sfn.Backends.Cpu;
 /// </summary>
 internal unsafe struct RowMover
 {
-    // A row, the next one and two work rows must stay in the second-level cache together.
-    private const int LongestAhead = 1 << 16;
-
     private byte* _from, _end;
     private long _to, _fetch0, _fetch1;
     private float* _work, _row, _result;
     private int _length, _turn;
+
+    /// <summary>
+    /// Whether the rows have a pass of arithmetic (one that stores and reduces): then lines move beside it alone, since a short pass would
+    /// only wait for them.
+    /// </summary>
+    public bool Uneven;
 
     /// <summary>
     /// Where to compute the row whose result is <paramref name="result"/>. The row before starts to move out;
@@ -36,7 +39,7 @@ internal unsafe struct RowMover
             _from = (byte*)(_row + head);
             _end = (byte*)(_row + head + whole);
             _to = (byte*)_result - (byte*)_row;
-            bool ahead = next != null && length <= LongestAhead;
+            bool ahead = next != null && length <= Streaming.LongestAhead;
             _fetch0 = ahead ? (byte*)next - _from : 0;
             _fetch1 = ahead && other != null ? (byte*)other - _from : _fetch0;
         }
@@ -75,7 +78,7 @@ internal unsafe struct RowMover
         if (Sse.IsSupported)
         {
             Sse.Prefetch1(from + _fetch0);
-            Sse.Prefetch1(from + _fetch1);
+            if (_fetch1 != _fetch0) Sse.Prefetch1(from + _fetch1);
         }
         float* x = (float*)from, y = (float*)(from + _to);
         if (Vector512.IsHardwareAccelerated) Vector512.LoadAligned(x).StoreAlignedNonTemporal(y);

@@ -185,23 +185,31 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
             var body = bodyRef;
             float* a = _a, b = _b, c = _c, d = _d, y = _y;
             var mover = _mover;
+            bool even = !mover.Uneven;
             Q sum = monoid.Identity<Q>();
             for (; i <= n - Q.Width; i += Q.Width)
             {
                 Q v = body.At<Q, CpuRowAt<Q>>(new(a, b, c, d, y, i));
                 if (TAlso.Stores) v.Store(y + i);
                 sum = monoid.Combine(sum, monoid.Map(v));
-                if (TStore.Streams) mover.Move();
-                if (TStore.Streams && TAlso.Stores) mover.Move();
+                if (TStore.Streams && TAlso.Stores)
+                {
+                    mover.Move();
+                    mover.Move();
+                    mover.Move();
+                }
+                else if (TStore.Streams && even) mover.Move();
             }
             sum.Store(sums);
             if (TStore.Streams) _mover = mover;
+            if (TStore.Streams && TAlso.Stores) _mover.Uneven = true;
         }
         else
         {
             var body = bodyRef;
             float* a = _a, b = _b, c = _c, d = _d, y = _y;
             var mover = _mover;
+            bool even = !mover.Uneven;
             L first = monoid.Identity<L>(), second = first;
             for (; i <= n - 2 * L.Width; i += 2 * L.Width)
             {
@@ -213,8 +221,13 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
                 }
                 first = monoid.Combine(first, monoid.Map(v));
                 second = monoid.Combine(second, monoid.Map(w));
-                if (TStore.Streams) mover.Move();
-                if (TStore.Streams && TAlso.Stores) mover.Move();
+                if (TStore.Streams && TAlso.Stores)
+                {
+                    mover.Move();
+                    mover.Move();
+                    mover.Move();
+                }
+                else if (TStore.Streams && even) mover.Move();
             }
             if (TStore.Streams) _mover = mover;
             first.Store(sums);

@@ -16,6 +16,9 @@ internal static class Streaming
     /// <summary>Elements of a chunk: large enough that the start of a stream costs nothing.</summary>
     public const long Chunk = 1 << 18;
 
+    /// <summary>Columns up to which a row, the one to come and two results of such rows stay in the second-level cache together.</summary>
+    public const int LongestAhead = 1 << 16;
+
     /// <summary>Floats of a cache line, the unit and the alignment of streamed stores.</summary>
     public const int Line = 16;
 
@@ -38,6 +41,18 @@ internal static class Streaming
     public static void Fence()
     {
         if (Sse.IsSupported) Sse.StoreFence();
+    }
+
+    /// <summary>Asks for the lines of a lane that will be read soon; an address past the end does no harm.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Fetch<L>(float* lane) where L : struct, IVectorLane<L>
+    {
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch1(lane);
+        if (L.Width > Line) Sse.Prefetch1(lane + Line);
+        if (L.Width <= 2 * Line) return;
+        Sse.Prefetch1(lane + 2 * Line);
+        Sse.Prefetch1(lane + 3 * Line);
     }
 
     // CPUID's list of caches (leaf 4; AMD's has the same form); elsewhere, and where a virtual machine hides it, a usual size. Very large
