@@ -14,7 +14,7 @@ internal static class Streaming
     private const long DefaultCache = 32 << 20;
 
     /// <summary>Elements of a chunk: large enough that the start of a stream costs nothing.</summary>
-    public const long Chunk = 1 << 18;
+    public const long Chunk = 1 << 19;
 
     /// <summary>Columns up to which a row, the one to come and two results of such rows stay in the second-level cache together.</summary>
     public const int LongestAhead = 1 << 16;
