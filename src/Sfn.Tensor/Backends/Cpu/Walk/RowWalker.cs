@@ -146,12 +146,15 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
         if (rest != 0) StoreTail(body, _length - rest, rest);
     }
 
+    [SkipLocalsInit]
     private float Reduce<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody body)
         where TMonoid : struct, IMonoid where TBody : struct, IRowBody where TAlso : struct, IAlso
     {
         int rest = _length & (L.Width - 1), whole = _length - rest;
         if (whole == 0) return ReduceTail(monoid, body, 0, rest, TAlso.Stores);
-        float result = ReduceWhole<TMonoid, TBody, TAlso>(monoid, body, whole);
+        float* sums = stackalloc float[2 * Tail.MaxWidth];
+        long done = ReduceWhole<TMonoid, TBody, TAlso>(monoid, body, whole, sums);
+        float result = Finish<TMonoid, TBody, TAlso>(monoid, body, sums, done, whole);
         return rest == 0 ? result : monoid.Combine(new F1(result), new F1(ReduceTail(monoid, body, whole, rest, TAlso.Stores))).V;
     }
 
@@ -171,14 +174,13 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
         public static bool Stores => true;
     }
 
-    // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack. Bodies come by reference and
+    // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack, and a stackalloc there makes the
+    // JIT load a constant of the body once for each vector. Bodies come by reference and
     // are copied, which puts each of their scalars into a register of its own.
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private float ReduceWhole<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody bodyRef, long n)
+    private long ReduceWhole<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody bodyRef, long n, float* sums)
         where TMonoid : struct, IMonoid where TBody : struct, IRowBody where TAlso : struct, IAlso
     {
-        float* sums = stackalloc float[2 * Tail.MaxWidth];
         long i = 0;
         if (Q.Width == 2 * L.Width)
         {
@@ -233,7 +235,7 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
             first.Store(sums);
             second.Store(sums + L.Width);
         }
-        return Finish<TMonoid, TBody, TAlso>(monoid, bodyRef, sums, i, n);
+        return i;
     }
 
     // At most one lane that is left, and the accumulators combined.
