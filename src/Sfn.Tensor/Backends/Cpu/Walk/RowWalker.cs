@@ -153,7 +153,8 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
         int rest = _length & (L.Width - 1), whole = _length - rest;
         if (whole == 0) return ReduceTail(monoid, body, 0, rest, TAlso.Stores);
         float* sums = stackalloc float[2 * Tail.MaxWidth];
-        long done = ReduceWhole<TMonoid, TBody, TAlso>(monoid, body, whole, sums);
+        long done = Q.Width == 2 * L.Width ? ReduceWide<TMonoid, TBody, TAlso>(monoid, body, whole, sums)
+            : ReduceTwo<TMonoid, TBody, TAlso>(monoid, body, whole, sums);
         float result = Finish<TMonoid, TBody, TAlso>(monoid, body, sums, done, whole);
         return rest == 0 ? result : monoid.Combine(new F1(result), new F1(ReduceTail(monoid, body, whole, rest, TAlso.Stores))).V;
     }
@@ -174,67 +175,62 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
         public static bool Stores => true;
     }
 
-    // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack, and a stackalloc there makes the
-    // JIT load a constant of the body once for each vector. Bodies come by reference and
+    // Loops and tails are methods apart: a call in the loop's method would keep its accumulators on the stack, and what the JIT drops later (a
+    // loop for another lane) would use up its room for constants in registers. Bodies come by reference and
     // are copied, which puts each of their scalars into a register of its own.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private long ReduceWhole<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody bodyRef, long n, float* sums)
+    private long ReduceWide<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody bodyRef, long n, float* sums)
         where TMonoid : struct, IMonoid where TBody : struct, IRowBody where TAlso : struct, IAlso
     {
         long i = 0;
-        if (Q.Width == 2 * L.Width)
+        var body = bodyRef;
+        float* a = _a, b = _b, c = _c, d = _d, y = _y;
+        var mover = _mover;
+        bool even = !mover.Uneven;
+        Q sum = monoid.Identity<Q>();
+        for (; i <= n - Q.Width; i += Q.Width)
         {
-            var body = bodyRef;
-            float* a = _a, b = _b, c = _c, d = _d, y = _y;
-            var mover = _mover;
-            bool even = !mover.Uneven;
-            Q sum = monoid.Identity<Q>();
-            for (; i <= n - Q.Width; i += Q.Width)
+            Q v = body.At<Q, CpuRowAt<Q>>(new(a, b, c, d, y, i));
+            if (TAlso.Stores) v.Store(y + i);
+            sum = monoid.Combine(sum, monoid.Map(v));
+            if (TStore.Streams && TAlso.Stores)
             {
-                Q v = body.At<Q, CpuRowAt<Q>>(new(a, b, c, d, y, i));
-                if (TAlso.Stores) v.Store(y + i);
-                sum = monoid.Combine(sum, monoid.Map(v));
-                if (TStore.Streams && TAlso.Stores)
-                {
-                    mover.Move();
-                    mover.Move();
-                    mover.Move();
-                }
-                else if (TStore.Streams && even) mover.Move();
+                mover.Move();
+                mover.Move();
+                mover.Move();
             }
-            sum.Store(sums);
-            if (TStore.Streams) _mover = mover;
-            if (TStore.Streams && TAlso.Stores) _mover.Uneven = true;
+            else if (TStore.Streams && even) mover.Move();
         }
-        else
+        sum.Store(sums);
+        if (TStore.Streams) _mover = mover;
+        if (TStore.Streams && TAlso.Stores) _mover.Uneven = true;
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private long ReduceTwo<TMonoid, TBody, TAlso>(TMonoid monoid, in TBody bodyRef, long n, float* sums)
+        where TMonoid : struct, IMonoid where TBody : struct, IRowBody where TAlso : struct, IAlso
+    {
+        long i = 0;
+        var body = bodyRef;
+        float* a = _a, b = _b, c = _c, d = _d, y = _y;
+        var mover = _mover;
+        L first = monoid.Identity<L>(), second = first;
+        for (; i <= n - 2 * L.Width; i += 2 * L.Width)
         {
-            var body = bodyRef;
-            float* a = _a, b = _b, c = _c, d = _d, y = _y;
-            var mover = _mover;
-            bool even = !mover.Uneven;
-            L first = monoid.Identity<L>(), second = first;
-            for (; i <= n - 2 * L.Width; i += 2 * L.Width)
+            L v = body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i)), w = body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i + L.Width));
+            if (TAlso.Stores)
             {
-                L v = body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i)), w = body.At<L, CpuRowAt<L>>(new(a, b, c, d, y, i + L.Width));
-                if (TAlso.Stores)
-                {
-                    v.Store(y + i);
-                    w.Store(y + i + L.Width);
-                }
-                first = monoid.Combine(first, monoid.Map(v));
-                second = monoid.Combine(second, monoid.Map(w));
-                if (TStore.Streams && TAlso.Stores)
-                {
-                    mover.Move();
-                    mover.Move();
-                    mover.Move();
-                }
-                else if (TStore.Streams && even) mover.Move();
+                v.Store(y + i);
+                w.Store(y + i + L.Width);
             }
-            if (TStore.Streams) _mover = mover;
-            first.Store(sums);
-            second.Store(sums + L.Width);
+            first = monoid.Combine(first, monoid.Map(v));
+            second = monoid.Combine(second, monoid.Map(w));
+            if (TStore.Streams) mover.Move();
         }
+        first.Store(sums);
+        second.Store(sums + L.Width);
+        if (TStore.Streams) _mover = mover;
         return i;
     }
 
