@@ -197,7 +197,6 @@ internal unsafe struct CpuRow<L, Q, TStore> : IRowWalker
             {
                 mover.Move();
                 mover.Move();
-                mover.Move();
             }
             else if (TStore.Streams && even) mover.Move();
         }
