@@ -1,3 +1,6 @@
+using System.Numerics.Tensors;
+using unsafe DotKernel = delegate*<long, float*, long, float*, long, float*, long, float*, void>;
+
 namespace Sfn.Backends.Cpu;
 
 /// <summary>
@@ -13,13 +16,17 @@ internal sealed unsafe class SmallGemm : CpuJob
     // A chunk of W: at most 256 KiB and 256 rows (the width of the scratch below); below 64 Ki weights the other threads would come too late.
     private const int ChunkFloats = 65536, MostRows = 256, SerialFloats = 65536;
 
-    // From here on a row spans three pages or more, and four rows side by side are read as fast as one after the other.
-    private const int LongRow = 2048;
+    // The longest part of a row that is multiplied at once: four rows of x and four of W fill the first-level cache. A longer K is cut evenly.
+    private const int MostK = 1024;
+
+    // How far ahead of the multiplication W is fetched, at least: 12 KiB.
+    private const int AheadFloats = 3072;
 
     [ThreadStatic] private static SmallGemm? t_mine;
     private GemmProblem _p;
     private int _rows, _chunks;   // rows of W per chunk, chunks per batch
     private int _interleave;      // row n of W belongs to batch n % _interleave
+    private int _cuts, _k;        // parts of K and their length, which depend on K alone
 
     public static void Execute(in GemmProblem p, bool serial)
     {
@@ -33,6 +40,8 @@ internal sealed unsafe class SmallGemm : CpuJob
             job._interleave = q.Batch1;
             (q.N, q.BCol, q.Batch1) = (q.N * q.Batch1, q.B1, 1);
         }
+        job._cuts = Math.Max(1, (q.K + MostK - 1) / MostK);
+        job._k = ((q.K + job._cuts - 1) / job._cuts + 15) & ~15;
         long weights = (long)q.N * q.K * q.Batch0 * q.Batch1;
         serial |= weights < SerialFloats && weights * q.M < 1 << 20;
         // Always whole groups of four rows, so that the split cannot change a result. Some chunks per thread, so that both end together.
@@ -52,8 +61,10 @@ internal sealed unsafe class SmallGemm : CpuJob
         float* x = p.A + b0 * p.A0 + b1 * p.A1;
         float* w = p.B + b0 * p.B0 + b1 * p.B1 + n0 * p.BCol;
         float* c = p.C + b0 * p.C0 + b1 * p.C1;
-        float* y = CpuScratch.Rent(ScratchUse.GemmTile, (p.M + 1) * MostRows + 16);
+        float* y = CpuScratch.Rent(ScratchUse.GemmTile, (p.M * _cuts + 1) * MostRows + 16);
         Dots(p, x, w, y, count);
+        for (int cut = 1; cut < _cuts; cut++)
+            for (int m = 0; m < p.M; m++) Add(y + (cut * p.M + m) * MostRows, y + m * MostRows, count);
         if (_interleave > 1)
         {
             for (int m = 0; m < p.M; m++) Scatter(p, y + m * MostRows, c + m * p.CRow, n0, count);
@@ -96,32 +107,50 @@ internal sealed unsafe class SmallGemm : CpuJob
         }
     }
 
-    private static void Dots(in GemmProblem p, float* x, float* w, float* y, int count)
+    private static void Add(float* from, float* to, int count)
+        => TensorPrimitives.Add(new ReadOnlySpan<float>(to, count), new ReadOnlySpan<float>(from, count), new Span<float>(to, count));
+
+    private void Dots(in GemmProblem p, float* x, float* w, float* y, int count)
     {
-        float* last = stackalloc float[16];
-        // Rows with gaps between them are not one run of memory to fetch ahead.
+        int most = p.M >= 4 && GemmKernels.DotRows >= 4 ? 4 : p.M >= 2 ? 2 : 1, whole = count & ~3;
+        DotKernel first = p.M == 1 && _cuts == 1 ? GemmKernels.DotInOrder : GemmKernels.Dot(most);
+        // Rows with gaps between them are not one run of memory to fetch ahead. Each further group of rows of x fetches from a little further on.
         bool dense = p.BCol == p.K;
-        for (int n = 0; n < count; n += 4)
+        long ahead = Math.Max(4L * p.K, AheadFloats), further = 4L * _k * most / p.M & ~15L;
+        for (int n = 0; n < whole; n += 4)
         {
-            bool whole = n + 4 <= count;
-            // The last one to three rows of W are computed one by one, each as four equal rows: the same order of additions.
-            for (int r = n; r < (whole ? n + 1 : count); r++)
+            for (int k = 0, cut = 0; cut < _cuts; k += _k, cut++)
             {
-                float* rows = w + r * p.BCol;
-                for (int m = 0, step; m < p.M; m += step)
+                int length = Math.Min(_k, p.K - k), m = 0;
+                float* rows = w + n * p.BCol, next = dense ? rows + ahead + 4L * k : rows, to = y + (nint)cut * p.M * MostRows + n;
+                for (; m + most <= p.M; m += most)
                 {
-                    int left = p.M - m;
-                    step = left >= 4 && GemmKernels.DotRows >= 4 ? 4 : left >= 2 ? 2 : 1;
-                    float* row = x + m * p.ARow;
-                    var kernel = p.M == 1 && p.K < LongRow ? GemmKernels.DotInOrder : GemmKernels.Dot(step);
-                    // Each further group of rows of x fetches from a little further on.
-                    float* next = dense ? rows + 4L * p.K + (4L * p.K * m / p.M & ~15L) : rows;
-                    if (whole) kernel(p.K, row, p.ARow, rows, p.BCol, y + m * MostRows + n, MostRows, next);
-                    else
-                    {
-                        kernel(p.K, row, p.ARow, rows, 0, last, 4, rows);
-                        for (int i = 0; i < step; i++) y[(m + i) * MostRows + r] = last[4 * i];
-                    }
+                    first(length, x + m * p.ARow + k, p.ARow, rows + k, p.BCol, to + m * MostRows, MostRows, next);
+                    if (dense) next += further;
+                }
+                for (int step = most / 2; m < p.M; m += step)
+                {
+                    while (m + step > p.M) step /= 2;
+                    GemmKernels.Dot(step)(length, x + m * p.ARow + k, p.ARow, rows + k, p.BCol, to + m * MostRows, MostRows, next);
+                }
+            }
+        }
+        if (whole < count) Last(p, x, w, y, whole, count);
+    }
+
+    // The last one to three rows of W are computed one by one, each as four equal rows: the same order of additions.
+    private void Last(in GemmProblem p, float* x, float* w, float* y, int n, int count)
+    {
+        float* four = stackalloc float[4];
+        for (; n < count; n++)
+        {
+            for (int k = 0, cut = 0; cut < _cuts; k += _k, cut++)
+            {
+                float* row = w + n * p.BCol + k;
+                for (int m = 0; m < p.M; m++)
+                {
+                    GemmKernels.Dot(1)(Math.Min(_k, p.K - k), x + m * p.ARow + k, 0, row, 0, four, 0, row);
+                    y[(cut * p.M + m) * MostRows + n] = *four;
                 }
             }
         }
