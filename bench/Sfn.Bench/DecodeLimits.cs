@@ -34,6 +34,12 @@ internal static class DecodeLimits
         }
     }
 
+    private static unsafe double Read(Tensor weights)
+    {
+        float* at = (float*)weights.View.Pointer;
+        return Machine.ReadBandwidthNow(at, at + weights.Count / 2, weights.Count / 2);
+    }
+
     private static long Copies(int blocks, int k, int n) => (ColdBytes + (long)blocks * k * n * 4 - 1) / ((long)blocks * k * n * 4);
 
     private static double Measure(Options options, Report report, string name, Tensor weights, int rows, int blocks, int k, int n)
@@ -59,11 +65,11 @@ internal static class DecodeLimits
         var watch = Stopwatch.StartNew();
         while (times.Count < 7 || watch.Elapsed.TotalSeconds < options.Seconds)
         {
-            double read = Machine.ReadBandwidthNow(), peak = Machine.Peak(0.004);
+            double read = Read(weights), peak = Machine.Peak(0.004);
             long began = Stopwatch.GetTimestamp();
             for (int i = 0; i < copies; i++) backend.MatMul(a, b[i], c, default);
             double took = Stopwatch.GetElapsedTime(began).TotalSeconds / copies;
-            read = (read + Machine.ReadBandwidthNow()) / 2;
+            read = (read + Read(weights)) / 2;
             peak = (peak + Machine.Peak(0.004)) / 2;
             times.Add(took);
             shares.Add(Math.Max(bytes / read, flops / peak) / took);

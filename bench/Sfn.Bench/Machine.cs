@@ -35,7 +35,9 @@ internal static unsafe class Machine
     /// <summary>Bytes per second of a copy with non-temporal stores, reads and writes counted.</summary>
     public static double CopyBandwidth() => Best(2, static (a, b, n) => Copy(a, b, n));
 
-    /// <summary>Bytes per second of reading: the fastest of plain loads and loads with lines fetched ahead, in pieces of 256 KB and of 4 MB.</summary>
+    /// <summary>
+    /// Bytes per second of reading: the fastest of plain loads, loads with lines fetched ahead, and four streams, each in pieces of 256 KB and of 4 MB.
+    /// </summary>
     public static double ReadBandwidth()
     {
         double best = 0;
@@ -43,15 +45,28 @@ internal static unsafe class Machine
         return best;
     }
 
-    /// <summary>The same from one pass of each kind over 64 MB (some milliseconds), to stand beside a measurement.</summary>
+    /// <summary>The same from one pass of each kind (some milliseconds), to stand beside a measurement.</summary>
     public static double ReadBandwidthNow()
     {
+        Prepare();
+        return ReadBandwidthNow(s_a, s_b, Stream);
+    }
+
+    /// <summary>The same from memory that a kernel reads, for pages lie differently: two arrays of n floats, 64 MB or more each.</summary>
+    public static double ReadBandwidthNow(float* a, float* b, long n)
+    {
         double best = 0;
+        Kernel[] kinds = [static (a, b, n) => s_sink += Read(a, n), static (a, b, n) => s_sink += ReadAhead(a, n), static (a, b, n) => s_sink += ReadFour(a, n)];
         foreach (long piece in new[] { 65536L, 1 << 20 })
         {
-            // One kind per array: what the first leaves in a cache is gone before its turn comes again.
-            best = Math.Max(best, Rate(1, static (a, b, n) => s_sink += Read(a, n), piece));
-            best = Math.Max(best, Rate(1, static (a, b, n) => s_sink += ReadAhead(b, n), piece));
+            foreach (var kind in kinds)
+            {
+                // The arrays take turns: what one pass leaves in a cache is gone when the next pass over the same array begins.
+                best = Math.Max(best, Rate(1, kind, piece, a, b, n));
+                float* other = a;
+                a = b;
+                b = other;
+            }
         }
         return best;
     }
@@ -60,30 +75,32 @@ internal static unsafe class Machine
 
     private static double Best(int streams, Kernel kernel)
     {
+        Prepare();
         var rates = new List<double>();
-        for (int i = 0; i < 9; i++) rates.Add(Rate(streams, kernel, Stream / (CpuPool.Threads * 8) / 64 * 64));
+        for (int i = 0; i < 9; i++) rates.Add(Rate(streams, kernel, Stream / (CpuPool.Threads * 8) / 64 * 64, s_a, s_b, Stream));
         rates.Sort();
         return rates[^2];
     }
 
-    private static double Rate(int streams, Kernel kernel, long piece)
+    private static void Prepare()
     {
-        if (s_a == null)
-        {
-            s_a = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
-            s_b = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
-            new Span<float>(s_a, (int)Stream).Fill(1);
-            new Span<float>(s_b, (int)Stream).Fill(1);
-        }
-        long began = Stopwatch.GetTimestamp();
-        long pieces = Stream / piece;
-        CpuPool.Run(new StreamJob(kernel, piece), (int)pieces);
+        if (s_a != null) return;
+        s_a = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
+        s_b = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
+        new Span<float>(s_a, (int)Stream).Fill(1);
+        new Span<float>(s_b, (int)Stream).Fill(1);
+    }
+
+    private static double Rate(int streams, Kernel kernel, long piece, float* a, float* b, long n)
+    {
+        long began = Stopwatch.GetTimestamp(), pieces = n / piece;
+        CpuPool.Run(new StreamJob(kernel, piece, a, b), (int)pieces);
         return streams * piece * pieces * 4 / Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
-    private sealed class StreamJob(Kernel kernel, long piece) : CpuJob
+    private sealed class StreamJob(Kernel kernel, long piece, float* a, float* b) : CpuJob
     {
-        public override void Run(int chunk) => kernel(s_a + chunk * piece, s_b + chunk * piece, piece);
+        public override void Run(int chunk) => kernel(a + chunk * piece, b + chunk * piece, piece);
     }
 
     private sealed class PeakJob(long rounds) : CpuJob
@@ -187,6 +204,22 @@ internal static unsafe class Machine
             t += Vector256.Load(a + i + 8);
             u += Vector256.Load(a + i + 16);
             v += Vector256.Load(a + i + 24);
+        }
+        return Vector256.Sum(s + t + u + v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float ReadFour(float* a, long n)
+    {
+        Vector256<float> s = default, t = default, u = default, v = default;
+        long part = n / 4;
+        float* b = a + part, c = b + part, d = c + part;
+        for (long i = 0; i < part; i += 16)
+        {
+            s += Vector256.Load(a + i) + Vector256.Load(a + i + 8);
+            t += Vector256.Load(b + i) + Vector256.Load(b + i + 8);
+            u += Vector256.Load(c + i) + Vector256.Load(c + i + 8);
+            v += Vector256.Load(d + i) + Vector256.Load(d + i + 8);
         }
         return Vector256.Sum(s + t + u + v);
     }
