@@ -43,8 +43,8 @@ internal static class DecodeBench
         int Next()
         {
             var step = stream.MoveNextAsync();
-            if (!(step.IsCompletedSuccessfully ? step.Result : step.AsTask().GetAwaiter().GetResult())) throw new InvalidOperationException("The text ended early.");
-            return stream.Current;
+            bool more = step.IsCompletedSuccessfully ? step.Result : step.AsTask().GetAwaiter().GetResult();
+            return more ? stream.Current : throw new InvalidOperationException("The text ended early.");
         }
 
         for (int i = 0; i < WarmUp; i++) Next();
@@ -119,7 +119,8 @@ internal static class DecodeBench
         {
             double seconds = Timing.Median(_times);
             report.Line("decode", name,
-                [("tokens/s", batch / seconds, "F1"), ("ms", seconds * 1e3, "F2"), ("MB read", _bytes / 1e6, "F0"), ("of bound", Timing.Median(_shares), "P1"), .. more]);
+                [("tokens/s", batch / seconds, "F1"), ("ms", seconds * 1e3, "F2"), ("MB read", _bytes / 1e6, "F0"),
+                    ("of bound", Timing.Median(_shares), "P1"), .. more]);
         }
     }
 }

@@ -56,7 +56,10 @@ internal static unsafe class Machine
     public static double ReadBandwidthNow(float* a, float* b, long n)
     {
         double best = 0;
-        Kernel[] kinds = [static (a, b, n) => s_sink += Read(a, n), static (a, b, n) => s_sink += ReadAhead(a, n), static (a, b, n) => s_sink += ReadFour(a, n)];
+        Kernel[] kinds =
+        [
+            static (a, b, n) => s_sink += Read(a, n), static (a, b, n) => s_sink += ReadAhead(a, n), static (a, b, n) => s_sink += ReadFour(a, n),
+        ];
         foreach (long piece in new[] { 65536L, 1 << 20 })
         {
             foreach (var kind in kinds)
