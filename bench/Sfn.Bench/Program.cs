@@ -10,6 +10,7 @@ switch (options.Command)
     case "limits": Limits.Run(options, report); break;
     case "ffn": FfnBench.Run(options, report); break;
     case "step": StepBench.Run(options, report); break;
+    case "decode": DecodeBench.Run(options, report); break;
     case "guard": Guard.Run(options, report); break;
     case "micro": return Micro.Run(options.Rest);
     default:

@@ -932,7 +932,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero, c03 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero, c12 = Vector128<float>.Zero, c13 = Vector128<float>.Zero;
@@ -943,6 +943,11 @@ internal static unsafe class MicroKernels128
         long p = 0;
         for (; p + 4 <= k; p += 4)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+            }
+            next += 16;
             var a0 = Vector128.Load(x + p);
             var a1 = Vector128.Load(x1 + p);
             var b0 = Vector128.Load(w + p);
@@ -971,7 +976,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero, c03 = Vector128<float>.Zero;
         float* w1 = w + 1 * ldw;
@@ -980,6 +985,11 @@ internal static unsafe class MicroKernels128
         long p = 0;
         for (; p + 4 <= k; p += 4)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+            }
+            next += 16;
             var a0 = Vector128.Load(x + p);
             var b0 = Vector128.Load(w + p);
             c00 = Vector128.MultiplyAddEstimate(a0, b0, c00);

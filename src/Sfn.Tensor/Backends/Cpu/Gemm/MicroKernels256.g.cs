@@ -439,7 +439,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero, c02 = Vector256<float>.Zero, c03 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero, c11 = Vector256<float>.Zero, c12 = Vector256<float>.Zero, c13 = Vector256<float>.Zero;
@@ -450,6 +450,12 @@ internal static unsafe class MicroKernels256
         long p = 0;
         for (; p + 8 <= k; p += 8)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                Sse.Prefetch1(next + 16);
+            }
+            next += 32;
             var a0 = Vector256.Load(x + p);
             var a1 = Vector256.Load(x1 + p);
             var b0 = Vector256.Load(w + p);
@@ -478,7 +484,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero, c02 = Vector256<float>.Zero, c03 = Vector256<float>.Zero;
         float* w1 = w + 1 * ldw;
@@ -487,6 +493,12 @@ internal static unsafe class MicroKernels256
         long p = 0;
         for (; p + 8 <= k; p += 8)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                Sse.Prefetch1(next + 16);
+            }
+            next += 32;
             var a0 = Vector256.Load(x + p);
             var b0 = Vector256.Load(w + p);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
