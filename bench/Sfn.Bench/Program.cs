@@ -10,6 +10,9 @@ switch (options.Command)
     case "limits": Limits.Run(options, report); break;
     case "ffn": FfnBench.Run(options, report); break;
     case "step": StepBench.Run(options, report); break;
+    case "scaling": Scaling.Run(options, report); break;
+    case "busy": Busy.Run(options, report); break;
+    case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "micro": return Micro.Run(options.Rest);
     default:
