@@ -34,7 +34,8 @@ internal sealed record Chart(string Title, string Subtitle, string XName, string
     {
         double[] xs = [.. Curves.SelectMany(c => c.Points).Select(p => p.X).Distinct().Order()];
         double[] ys = [.. Curves.SelectMany(c => c.Points).Select(p => p.Y)];
-        var ticks = LogY ? LogTicks(ys.Min(), ys.Max()) : LinearTicks(ys.Max());
+        // A label stands up to 20 units below its point: the lowest tick leaves room for it.
+        var ticks = LogY ? LogTicks(ys.Min() / Math.Pow(ys.Max() / ys.Min(), 0.08), ys.Max()) : LinearTicks(ys.Max());
         double low = Scale(ticks[0]), high = Scale(ticks[^1]), first = Math.Log2(xs[0]), last = Math.Log2(xs[^1]);
         // Air on both sides, so that the first and last points and their labels stand clear of the axis.
         double air = Math.Max(0.25, (last - first) * 0.05);

@@ -117,6 +117,7 @@ internal static class Scaling
             before = after;
         }
         double speed = batch * config.Context / Timing.Median(times), share = Timing.Median(shares);
+        Timing.Plausible(report, name, share);
         report.Line("scaling", name, ("tokens/s", speed, "F0"), ("of peak", share, "P1"), ("ms", Timing.Median(times) * 1e3, "F1"),
             ("GFLOP/s peak", Timing.Median(peaks) / 1e9, "F0"), ("MB tensors", Memory.Peak() / 1e6, "F1"), ("parameters", new ModelCounts(config).Parameters, "F0"));
         return new(value, speed, share, speed / share);
@@ -149,7 +150,7 @@ internal static class Scaling
         static double Scores(double context) => 4.0 * Heads * context * context;
 
         Write(options, "scaling-memory.svg", new Chart("Attention's memory against context",
-            "peak of tensor memory, forward and backward, without q, k, v; batch 1, 4 heads of 64, float32", "context (tokens)", "MB",
+            "peak of tensor memory, forward and backward, without q, k, v; batch 1, 4 heads of 64, float32", "context (tokens)", "peak tensor memory (MB)",
         [
             new("measured", false, [.. points.Select(p => (p.Context, p.Bytes / 1e6, ""))]),
             new("context × context scores of all heads, if they were kept (computed)", true, [.. points.Select(p => (p.Context, Scores(p.Context) / 1e6, ""))]),
