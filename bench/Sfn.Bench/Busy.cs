@@ -84,7 +84,8 @@ internal static class Busy
             {
                 if (!Volatile.Read(ref spin)) Thread.Sleep(1);
             }
-        }) { IsBackground = true };
+        });
+        spinner.IsBackground = true;
         spinner.Start();
         while (Console.In.ReadLine() is { } line)
         {

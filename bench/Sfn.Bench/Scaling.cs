@@ -67,11 +67,13 @@ internal static class Scaling
             Memory.Trim();
         }
         string unit = axis switch { "context" => "context (tokens)", "vocabulary" => "vocabulary (tokens)", "width" => "width (features)", _ => axis };
-        Write(options, $"scaling-{axis}.svg", new Chart($"Training speed against {axis}", $"{model}; {options.Machine}", unit, "tokens per second",
+        var measured = points.Select(p => (p.X, p.TokensPerSecond, p.Share.ToString("P0", CultureInfo.InvariantCulture)));
+        var chart = new Chart($"Training speed against {axis}", $"{model}; {options.Machine}", unit, "tokens per second",
         [
-            new("training step, labelled with its share of the FMA peak", false, [.. points.Select(p => (p.X, p.TokensPerSecond, p.Share.ToString("P0", CultureInfo.InvariantCulture)))]),
+            new("training step, labelled with its share of the FMA peak", false, [.. measured]),
             new("the FMA peak itself", true, [.. points.Select(p => (p.X, p.Ideal, ""))]),
-        ]) { LogY = axis != "threads" });
+        ]);
+        Write(options, $"scaling-{axis}.svg", chart with { LogY = axis != "threads" });
     }
 
     // Not inlined: no register or stack slot of the caller may keep the model alive.
