@@ -100,7 +100,7 @@ internal static class Scaling
         Memory.ResetPeak();
         var warmUp = Stopwatch.StartNew();
         double first = Step(true), last = first;
-        for (int i = 0; i < 3 || (warmUp.Elapsed.TotalSeconds < 0.7 && i < 50); i++) last = Step(true);
+        for (int i = 0; i < 2 || (warmUp.Elapsed.TotalSeconds < 0.7 && i < 50); i++) last = Step(true);
         if (!(last < first)) report.Wrong(name, $"the loss did not fall: {first:F4} to {last:F4}");
 
         // Each step stands between two measurements of the peak; the larger is what the machine could do meanwhile.
