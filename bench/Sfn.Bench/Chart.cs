@@ -17,7 +17,8 @@ internal sealed record Chart(string Title, string Subtitle, string XName, string
         <style>
         .back{fill:#ffffff} .ink{fill:#1f2933} .soft{fill:#52606d} .grid{stroke:#e4e7eb} .axis{stroke:#7b8794}
         .line{fill:none;stroke-width:2.25;stroke-linejoin:round} .dashed{stroke-dasharray:6 5;stroke-width:1.75}
-        .c0{stroke:#2f6fb3} .c1{stroke:#d1495b} .f0{fill:#2f6fb3} .f1{fill:#d1495b} .halo{stroke:#ffffff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}
+        .c0{stroke:#2f6fb3} .c1{stroke:#d1495b} .f0{fill:#2f6fb3} .f1{fill:#d1495b}
+        .halo{stroke:#ffffff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}
         @media (prefers-color-scheme: dark) {
         .back{fill:#15191e} .ink{fill:#e4e7eb} .soft{fill:#9aa5b1} .grid{stroke:#2b333c} .axis{stroke:#7b8794}
         .c0{stroke:#6cabf0} .c1{stroke:#f0808c} .f0{fill:#6cabf0} .f1{fill:#f0808c} .halo{stroke:#15191e}
@@ -43,7 +44,8 @@ internal sealed record Chart(string Title, string Subtitle, string XName, string
         double Y(double y) => Height - Bottom - (Scale(y) - low) / (high - low) * (Height - Top - Bottom);
 
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"{Width}\" height=\"{Height}\" ");
+        svg.Append("<svg xmlns=\"http://www.w3.org/2000/svg\" ");
+        svg.Append(CultureInfo.InvariantCulture, $"viewBox=\"0 0 {Width} {Height}\" width=\"{Width}\" height=\"{Height}\" ");
         svg.Append("font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif\" font-size=\"12\" role=\"img\" ");
         svg.Append(CultureInfo.InvariantCulture, $"aria-label=\"{WebUtility.HtmlEncode(Title)}\">\n{Style}");
         svg.Append(CultureInfo.InvariantCulture, $"<rect class=\"back\" width=\"{Width}\" height=\"{Height}\"/>\n");
@@ -115,7 +117,8 @@ internal sealed record Chart(string Title, string Subtitle, string XName, string
 
     private static List<double> LinearTicks(double high)
     {
-        double raw = high / 6, power = Math.Pow(10, Math.Floor(Math.Log10(raw))), step = power * (raw / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
+        double raw = high / 6, power = Math.Pow(10, Math.Floor(Math.Log10(raw)));
+        double step = power * (raw / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
         return [.. Enumerable.Range(0, (int)Math.Ceiling(high / step) + 1).Select(i => i * step)];
     }
 
@@ -126,7 +129,8 @@ internal sealed record Chart(string Title, string Subtitle, string XName, string
 
     private static void Text(StringBuilder svg, double x, double y, string text, string kind, string anchor, string more = "")
     {
-        if (text.Length > 0)
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=\"{kind}\" x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" {more}>{WebUtility.HtmlEncode(text)}</text>\n");
+        if (text.Length == 0) return;
+        svg.Append(CultureInfo.InvariantCulture, $"<text class=\"{kind}\" x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" {more}>");
+        svg.Append(WebUtility.HtmlEncode(text)).Append("</text>\n");
     }
 }

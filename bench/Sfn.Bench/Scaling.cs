@@ -103,25 +103,30 @@ internal static class Scaling
         for (int i = 0; i < 2 || (warmUp.Elapsed.TotalSeconds < 0.7 && i < 50); i++) last = Step(true);
         if (!(last < first)) report.Wrong(name, $"the loss did not fall: {first:F4} to {last:F4}");
 
-        // Each step stands between two measurements of the peak; the larger is what the machine could do meanwhile.
-        double flops = Flops(config, batch);
-        List<double> times = [], shares = [], peaks = [];
+        // Each step stands between two looks at the peak; the larger is what the machine could do meanwhile. A step counts only if both looks saw the whole
+        // machine (90 % of the best look): a core that others held for a while would bend the curve. After four times the budget every step counts.
+        double flops = Flops(config, batch), budget = 2 * options.Seconds;
+        var steps = new List<(double Seconds, double Lower, double Peak)>();
         var watch = Stopwatch.StartNew();
-        double before = Machine.Peak(0.02);
-        while (times.Count < 3 || watch.Elapsed.TotalSeconds < 2 * options.Seconds)
+        double before = Machine.Peak(0.02), best = before;
+        bool Clean((double Seconds, double Lower, double Peak) step) => step.Lower >= 0.9 * best;
+        while ((steps.Count(Clean) < 3 || watch.Elapsed.TotalSeconds < budget) && (steps.Count < 3 || watch.Elapsed.TotalSeconds < 4 * budget))
         {
             long began = Stopwatch.GetTimestamp();
             Step(false);
-            double took = Stopwatch.GetElapsedTime(began).TotalSeconds, after = Machine.Peak(0.02), peak = Math.Max(before, after);
-            times.Add(took);
-            shares.Add(flops / took / peak);
-            peaks.Add(peak);
+            double took = Stopwatch.GetElapsedTime(began).TotalSeconds, after = Machine.Peak(0.02);
+            steps.Add((took, Math.Min(before, after), Math.Max(before, after)));
+            best = Math.Max(best, after);
             before = after;
         }
+        if (steps.Count(Clean) >= 3) steps.RemoveAll(s => !Clean(s));
+        List<double> times = [.. steps.Select(s => s.Seconds)], shares = [.. steps.Select(s => flops / s.Seconds / s.Peak)];
+        List<double> peaks = [.. steps.Select(s => s.Peak)];
         double speed = batch * config.Context / Timing.Median(times), share = Timing.Median(shares);
         Timing.Plausible(report, name, share);
         report.Line("scaling", name, ("tokens/s", speed, "F0"), ("of peak", share, "P1"), ("ms", Timing.Median(times) * 1e3, "F1"),
-            ("GFLOP/s peak", Timing.Median(peaks) / 1e9, "F0"), ("MB tensors", Memory.Peak() / 1e6, "F1"), ("parameters", new ModelCounts(config).Parameters, "F0"));
+            ("GFLOP/s peak", Timing.Median(peaks) / 1e9, "F0"), ("MB tensors", Memory.Peak() / 1e6, "F1"),
+            ("parameters", new ModelCounts(config).Parameters, "F0"));
         return new(value, speed, share, speed / share);
     }
 
@@ -155,7 +160,7 @@ internal static class Scaling
             "peak of tensor memory, forward and backward, without q, k, v; batch 1, 4 heads of 64, float32", "context (tokens)", "peak tensor memory (MB)",
         [
             new("measured", false, [.. points.Select(p => (p.Context, p.Bytes / 1e6, ""))]),
-            new("context × context scores of all heads, if they were kept (computed)", true, [.. points.Select(p => (p.Context, Scores(p.Context) / 1e6, ""))]),
+            new("context × context scores of all heads, if kept (computed)", true, [.. points.Select(p => (p.Context, Scores(p.Context) / 1e6, ""))]),
         ]));
     }
 
