@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sfn.Autograd;
 using Sfn.Nn;
 
@@ -8,25 +9,39 @@ internal static class FfnBench
 {
     private const int Tokens = 1024;
 
+    // Dense and structure take turns, so that a ratio compares neighbours in time, and the dense share stands for the whole comparison.
     public static void Run(Options options, Report report)
     {
+        using var pause = Ops.Op.Pause();
         int[] widths = options.Width > 0 ? [options.Width] : [256, 512, 768, 1024, 2048];
         foreach (int width in widths)
         {
             report.Heading($"feedforward {width} -> {4 * width} -> {width}, {Tokens} tokens");
-            double forward = 0, both = 0;
-            foreach (var (name, ffn) in Structures(width))
-            {
-                if (!options.Wants(name) && name != "dense") continue;
-                var (f, fb, share) = Measure(options, report, $"{width} {name}", width, ffn);
-                if (name == "dense") (forward, both) = (f, fb);
-                report.Line("ffn", $"{width} {name}", ("ms fwd", f * 1e3, "F2"), ("ms f+b", fb * 1e3, "F2"), ("x fwd", forward / f, "F2"),
-                    ("x f+b", both / fb, "F2"), ("of peak", share, "P1"));
-            }
+            var structures = Structures(width).Where(s => s.Name == "dense" || options.Wants(s.Name)).Select(s => new Candidate(s.Name, width, s.Ffn)).ToList();
+            foreach (var candidate in structures) candidate.Verify(report);
+            var dense = structures[0];
+            foreach (var candidate in structures) candidate.WarmUp();
+            foreach (var candidate in structures.Skip(1)) Turns(options, dense, candidate);
+            if (structures.Count == 1) Turns(options, dense, dense);
+            foreach (var candidate in structures) candidate.Line(report, width);
         }
     }
 
-    private static IEnumerable<(string, FfnConfig)> Structures(int w) =>
+    private static void Turns(Options options, Candidate dense, Candidate other)
+    {
+        var watch = Stopwatch.StartNew();
+        for (int turn = 0; turn < 5 || watch.Elapsed.TotalSeconds < 2 * options.Seconds; turn++)
+        {
+            double before = Machine.Peak(0.01), denseForward = dense.Forward(), otherForward = other.Forward(), denseBoth = dense.Both(), between = Machine.Peak(0.01);
+            double otherBoth = other.Both(), after = Machine.Peak(0.01);
+            dense.Add(denseForward, denseBoth, Math.Max(before, between));
+            if (other == dense) continue;
+            other.Add(otherForward, otherBoth, Math.Max(between, after));
+            other.Compare(denseForward / otherForward, denseBoth / otherBoth);
+        }
+    }
+
+    private static IEnumerable<(string Name, FfnConfig Ffn)> Structures(int w) =>
     [
         ("dense", Ffn.Dense()),
         ("lowrank 63 %", Ffn.LowRank(w / 2)), ("lowrank 32 %", Ffn.LowRank(w / 4)),
@@ -34,38 +49,83 @@ internal static class FfnBench
         ("blockshuffle 63 %", Ffn.BlockShuffle(2)), ("blockshuffle 32 %", Ffn.BlockShuffle(4)),
     ];
 
-    private static (double Forward, double Both, double Share) Measure(Options options, Report report, string name, int width, FfnConfig structure)
+    private sealed class Candidate
     {
-        using var pause = Ops.Op.Pause();
-        var config = new TransformerConfig { Width = width, Heads = 1, Layers = 1, FeedForward = structure, DenseFirstLayer = false };
-        var model = new Root(config, structure);
-        var x = Tensor.Randn([Tokens, width], 3);
-        Verify(report, name, model, x);
-        double flops = 2.0 * Tokens * (model.Ffn.Up.Map.ParameterCount + model.Ffn.Down.Map.ParameterCount);
-        double forward = Timing.Seconds(options.Seconds, () =>
+        private readonly Root _model;
+        private readonly Tensor _x, _dy;
+        private readonly string _name;
+        private readonly double _flops;
+        private readonly List<double> _forward = [], _both = [], _share = [], _fasterForward = [], _fasterBoth = [];
+
+        public Candidate(string name, int width, FfnConfig structure)
+        {
+            _name = name;
+            _model = new Root(new TransformerConfig { Width = width, Heads = 1, Layers = 1, FeedForward = structure, DenseFirstLayer = false }, structure);
+            _x = Tensor.Randn([Tokens, width], 3);
+            _dy = Tensor.Randn([Tokens, width], 4);
+            _flops = 2.0 * Tokens * (_model.Ffn.Up.Map.ParameterCount + _model.Ffn.Down.Map.ParameterCount);
+        }
+
+        public void WarmUp()
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                Forward();
+                Both();
+            }
+        }
+
+        /// <summary>Seconds of a forward pass.</summary>
+        public double Forward()
+        {
+            long began = Stopwatch.GetTimestamp();
+            using (Scope.Open()) _model.Ffn.Apply(_x);
+            return Stopwatch.GetElapsedTime(began).TotalSeconds;
+        }
+
+        /// <summary>Seconds of forward and backward, to the input and all parameters.</summary>
+        public double Both()
+        {
+            long began = Stopwatch.GetTimestamp();
+            using (var tape = new Tape()) tape.Backward(_model.Ffn.Apply(tape.Watch(_x)), _dy);
+            double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            foreach (var p in _model.Parameters) p.ClearGradient();
+            return seconds;
+        }
+
+        public void Add(double forward, double both, double peak)
+        {
+            _forward.Add(forward);
+            _both.Add(both);
+            _share.Add(3 * _flops / both / peak);
+        }
+
+        public void Compare(double forward, double both)
+        {
+            _fasterForward.Add(forward);
+            _fasterBoth.Add(both);
+        }
+
+        public void Line(Report report, int width)
+        {
+            bool compared = _fasterBoth.Count > 0;
+            double share = Timing.Median(_share);
+            report.Line("ffn", $"{width} {_name}", ("ms fwd", Timing.Median(_forward) * 1e3, "F2"), ("ms f+b", Timing.Median(_both) * 1e3, "F2"),
+                ("x fwd", compared ? Timing.Median(_fasterForward) : 1, "F2"), ("x f+b", compared ? Timing.Median(_fasterBoth) : 1, "F2"), ("of peak", share, "P1"));
+            Timing.Plausible(report, _name, share);
+        }
+
+        // The structure's output against its own merged matrices.
+        public void Verify(Report report)
         {
             using var scope = Scope.Open();
-            model.Ffn.Apply(x);
-        });
-        var dy = Tensor.Randn([Tokens, width], 4);
-        var (both, share) = Timing.AgainstPeak(3 * flops, options.Seconds, () =>
-        {
-            using var tape = new Tape();
-            tape.Backward(model.Ffn.Apply(tape.Watch(x)), dy);
-            foreach (var p in model.Parameters) p.ClearGradient();
-        });
-        return (forward, both, share);
-    }
-
-    // The structure's output against its own merged matrices.
-    private static void Verify(Report report, string name, Root model, Tensor x)
-    {
-        using var scope = Scope.Open();
-        var few = x.Narrow(0, 0, 8);
-        var direct = model.Ffn.Apply(few);
-        var merged = few.Linear(model.Ffn.Up.Map.Merge(), model.Ffn.Up.Bias!.Value).Gelu().Linear(model.Ffn.Down.Map.Merge(), model.Ffn.Down.Bias!.Value);
-        double error = (direct - merged).Abs().Max().Item() / merged.Abs().Max().Item();
-        if (!(error < 1e-4)) report.Wrong(name, $"differs from the merged matrices by {error:E1}");
+            var few = _x.Narrow(0, 0, 8);
+            var (up, down) = (_model.Ffn.Up, _model.Ffn.Down);
+            var direct = _model.Ffn.Apply(few);
+            var merged = few.Linear(up.Map.Merge(), up.Bias!.Value).Gelu().Linear(down.Map.Merge(), down.Bias!.Value);
+            double error = (direct - merged).Abs().Max().Item() / merged.Abs().Max().Item();
+            if (!(error < 1e-4)) report.Wrong(_name, $"differs from the merged matrices by {error:E1}");
+        }
     }
 
     private sealed class Root : Module

@@ -41,7 +41,7 @@ internal static class Limits
         shares.RemoveAll(s => s == 0);
         if (shares.Count == 0) return;
         report.Line("matmul", "geometric mean", ("of peak", Math.Exp(shares.Average(Math.Log)), "P1"), ("lowest", shares.Min(), "P1"));
-        if (shares.Max() > 1.02) report.Wrong("matmul", $"{shares.Max():P0} of the peak: the peak was measured wrong");
+        Timing.Plausible(report, "matmul", shares.Max());
     }
 
     private sealed class Operands
@@ -80,7 +80,7 @@ internal static class Limits
     }
 
     // Samples of the result against float64 sums.
-    internal static unsafe bool Verified(in View a, in View b, in View c)
+    public static unsafe bool Verified(in View a, in View b, in View c)
     {
         int r = c.Rank, k = a.Shape[r - 1];
         var random = new Random(1);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Intrinsics;
 
 namespace Sfn.Bench;
 
@@ -11,13 +12,17 @@ internal sealed class Options
           ffn      feedforward of all structures at 63 % and 32 %: time and speed-up over dense
           step     whole training steps (a) 6 x 384 and (b) 12 x 768: tokens/s, share of the peak, memory
           decode   generation with model (b) for all structures: tokens/s, bytes per token, share of the read bandwidth
-          guard    a quick step and matmul with generous floors; allocations above the limit fail, timing never does
+          scaling  training tokens/s against threads, width, context and vocabulary; attention's memory against context (--only NAME: one of them)
+          busy     matmul while another process keeps a core busy, against the same in quiet: at least a third
+          guard    a quick look at products, a pass, a step and generation: wrong results and allocations fail, timing never does
           micro    BenchmarkDotNet (its own options follow)
         options:
           --json            one JSON object per line
           --threads N       threads of the CPU backend (default: all)
           --seconds X       measuring time per figure (default: 0.6)
           --only TEXT       only figures whose name contains TEXT
+          --charts FOLDER   scaling: writes one SVG picture per sweep
+          --machine TEXT    scaling: what the pictures call this machine
           --width N         ffn: this width only (default: 256 512 768 1024 2048)
         """;
 
@@ -34,6 +39,8 @@ internal sealed class Options
                 case "--threads": Threads = int.Parse(Next(), CultureInfo.InvariantCulture); break;
                 case "--seconds": Seconds = double.Parse(Next(), CultureInfo.InvariantCulture); break;
                 case "--only": Only = Next(); break;
+                case "--charts": Charts = Next(); break;
+                case "--machine": Machine = Next(); break;
                 case "--width": Width = int.Parse(Next(), CultureInfo.InvariantCulture); break;
             }
         }
@@ -46,6 +53,10 @@ internal sealed class Options
     public double Seconds { get; } = 0.6;
     public string Only { get; } = "";
     public int Width { get; }
+    public string Charts { get; } = "";
+
+    public string Machine { get; } =
+        $"{Environment.ProcessorCount} cores, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit vectors";
 
     public bool Wants(string name) => name.Contains(Only, StringComparison.OrdinalIgnoreCase);
 }

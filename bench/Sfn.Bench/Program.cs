@@ -11,6 +11,9 @@ switch (options.Command)
     case "ffn": FfnBench.Run(options, report); break;
     case "step": StepBench.Run(options, report); break;
     case "decode": DecodeBench.Run(options, report); break;
+    case "scaling": Scaling.Run(options, report); break;
+    case "busy": Busy.Run(options, report); break;
+    case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "micro": return Micro.Run(options.Rest);
     default:
