@@ -12,6 +12,7 @@ internal static class Limits
         report.Line("machine", $"{CpuPool.Threads} threads", ("GFLOP/s FMA", peak / 1e9, "F0"), ("GB/s copy", copy / 1e9, "F1"),
             ("GB/s read", read / 1e9, "F1"));
         Products(options, report);
+        DecodeLimits.Run(options, report);
         Passes(options, report);
     }
 
@@ -66,7 +67,7 @@ internal static class Limits
         return share;
     }
 
-    private static View Split(Tensor x, int blocks)
+    internal static View Split(Tensor x, int blocks)
     {
         x.View.TryReshape([x.Shape[0], blocks, x.Shape[1] / blocks], out var split);
         return split.Transpose(0, 1);
@@ -79,7 +80,7 @@ internal static class Limits
     }
 
     // Samples of the result against float64 sums.
-    public static unsafe bool Verified(in View a, in View b, in View c)
+    internal static unsafe bool Verified(in View a, in View b, in View c)
     {
         int r = c.Rank, k = a.Shape[r - 1];
         var random = new Random(1);
@@ -104,7 +105,9 @@ internal static class Limits
     private static void Passes(Options options, Report report)
     {
         report.Heading("passes over memory, out of cache: share of a copy's bandwidth");
-        const int Rows = 4096, Columns = 8192;   // 128 MB per array
+        // 128 MB per array, four times the last-level cache of a usual server: nothing of a pass is left for the next one. Bytes are the
+        // algorithm's, one read and one write per array; add and AdamW read more than they write and may exceed a copy.
+        const int Rows = 4096, Columns = 8192;
         using var scope = Scope.Open();
         var x = Tensor.Randn([Rows, Columns], 1);
         var y = x.EmptyLike();

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Sfn.Backends;
 using Sfn.Backends.Cpu;
 
 namespace Sfn.Bench;
@@ -34,38 +35,75 @@ internal static unsafe class Machine
     /// <summary>Bytes per second of a copy with non-temporal stores, reads and writes counted.</summary>
     public static double CopyBandwidth() => Best(2, static (a, b, n) => Copy(a, b, n));
 
-    /// <summary>Bytes per second of reading.</summary>
-    public static double ReadBandwidth() => Best(1, static (a, b, n) => s_sink += Read(a, n));
+    /// <summary>
+    /// Bytes per second of reading: the fastest of plain loads, loads with lines fetched ahead, and four streams, each in pieces of 256 KB and of 4 MB.
+    /// </summary>
+    public static double ReadBandwidth()
+    {
+        double best = 0;
+        for (int i = 0; i < 5; i++) best = Math.Max(best, ReadBandwidthNow());
+        return best;
+    }
+
+    /// <summary>The same from one pass of each kind (some milliseconds), to stand beside a measurement.</summary>
+    public static double ReadBandwidthNow()
+    {
+        Prepare();
+        return ReadBandwidthNow(s_a, s_b, Stream);
+    }
+
+    /// <summary>The same from memory that a kernel reads, for pages lie differently: two arrays of n floats, 64 MB or more each.</summary>
+    public static double ReadBandwidthNow(float* a, float* b, long n)
+    {
+        double best = 0;
+        Kernel[] kinds =
+        [
+            static (a, b, n) => s_sink += Read(a, n), static (a, b, n) => s_sink += ReadAhead(a, n), static (a, b, n) => s_sink += ReadFour(a, n),
+        ];
+        foreach (long piece in new[] { 65536L, 1 << 20 })
+        {
+            foreach (var kind in kinds)
+            {
+                // The arrays take turns: what one pass leaves in a cache is gone when the next pass over the same array begins.
+                best = Math.Max(best, Rate(1, kind, piece, a, b, n));
+                float* other = a;
+                a = b;
+                b = other;
+            }
+        }
+        return best;
+    }
 
     private delegate void Kernel(float* a, float* b, long n);
 
     private static double Best(int streams, Kernel kernel)
     {
-        if (s_a == null)
-        {
-            s_a = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
-            s_b = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
-            new Span<float>(s_a, (int)Stream).Fill(1);
-            new Span<float>(s_b, (int)Stream).Fill(1);
-        }
+        Prepare();
         var rates = new List<double>();
-        for (int i = 0; i < 9; i++)
-        {
-            long began = Stopwatch.GetTimestamp();
-            CpuPool.Run(new StreamJob(kernel), CpuPool.Threads * 8);
-            rates.Add(streams * Stream * 4 / Stopwatch.GetElapsedTime(began).TotalSeconds);
-        }
+        for (int i = 0; i < 9; i++) rates.Add(Rate(streams, kernel, Stream / (CpuPool.Threads * 8) / 64 * 64, s_a, s_b, Stream));
         rates.Sort();
         return rates[^2];
     }
 
-    private sealed class StreamJob(Kernel kernel) : CpuJob
+    private static void Prepare()
     {
-        public override void Run(int chunk)
-        {
-            long n = Stream / (CpuPool.Threads * 8) / 64 * 64;
-            kernel(s_a + chunk * n, s_b + chunk * n, n);
-        }
+        if (s_a != null) return;
+        s_a = (float*)HostMemory.Allocate(Stream * 4);
+        s_b = (float*)HostMemory.Allocate(Stream * 4);
+        new Span<float>(s_a, (int)Stream).Fill(1);
+        new Span<float>(s_b, (int)Stream).Fill(1);
+    }
+
+    private static double Rate(int streams, Kernel kernel, long piece, float* a, float* b, long n)
+    {
+        long began = Stopwatch.GetTimestamp(), pieces = n / piece;
+        CpuPool.Run(new StreamJob(kernel, piece, a, b), (int)pieces);
+        return streams * piece * pieces * 4 / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    private sealed class StreamJob(Kernel kernel, long piece, float* a, float* b) : CpuJob
+    {
+        public override void Run(int chunk) => kernel(a + chunk * piece, b + chunk * piece, piece);
     }
 
     private sealed class PeakJob(long rounds) : CpuJob
@@ -150,6 +188,41 @@ internal static unsafe class Machine
             t += Vector256.Load(a + i + 8);
             u += Vector256.Load(a + i + 16);
             v += Vector256.Load(a + i + 24);
+        }
+        return Vector256.Sum(s + t + u + v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float ReadAhead(float* a, long n)
+    {
+        Vector256<float> s = default, t = default, u = default, v = default;
+        for (long i = 0; i < n; i += 32)
+        {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(a + i + 256);
+                Sse.Prefetch1(a + i + 272);
+            }
+            s += Vector256.Load(a + i);
+            t += Vector256.Load(a + i + 8);
+            u += Vector256.Load(a + i + 16);
+            v += Vector256.Load(a + i + 24);
+        }
+        return Vector256.Sum(s + t + u + v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static float ReadFour(float* a, long n)
+    {
+        Vector256<float> s = default, t = default, u = default, v = default;
+        long part = n / 4;
+        float* b = a + part, c = b + part, d = c + part;
+        for (long i = 0; i < part; i += 16)
+        {
+            s += Vector256.Load(a + i) + Vector256.Load(a + i + 8);
+            t += Vector256.Load(b + i) + Vector256.Load(b + i + 8);
+            u += Vector256.Load(c + i) + Vector256.Load(c + i + 8);
+            v += Vector256.Load(d + i) + Vector256.Load(d + i + 8);
         }
         return Vector256.Sum(s + t + u + v);
     }

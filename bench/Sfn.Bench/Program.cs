@@ -10,6 +10,7 @@ switch (options.Command)
     case "limits": Limits.Run(options, report); break;
     case "ffn": FfnBench.Run(options, report); break;
     case "step": StepBench.Run(options, report); break;
+    case "decode": DecodeBench.Run(options, report); break;
     case "scaling": Scaling.Run(options, report); break;
     case "busy": Busy.Run(options, report); break;
     case Busy.HogCommand: return Busy.Hog();

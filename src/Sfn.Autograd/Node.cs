@@ -29,16 +29,19 @@ internal abstract class Node
     public void Keep(Keep keep)
     {
         _kept = keep;
-        for (int i = 0; i < 4; i++) if (Kept(i) is { } x) x.StorageOf.Retain();
-        if (Output is { } y && _kept.HasFlag(Kernels.Keep.Output)) y.StorageOf.Retain();
+        if (keep != Kernels.Keep.None)
+        {
+            for (int i = 0; i < Inputs.Count; i++) if (Kept(i) is { } x) x.StorageOf.Retain();
+            if (Output is { } y && (keep & Kernels.Keep.Output) != 0) y.StorageOf.Retain();
+            _versions = Versions();
+        }
         Extras.A?.StorageOf.Retain();
         Extras.B?.StorageOf.Retain();
-        _versions = Versions();
     }
 
     public void CheckVersions()
     {
-        if (Versions() != _versions)
+        if (_kept != Kernels.Keep.None && Versions() != _versions)
             throw new StaleValue($"A value that {Name} keeps for its gradient was changed after the forward pass. Call Backward before the optimizer's step.");
     }
 
@@ -48,15 +51,18 @@ internal abstract class Node
         {
             long bytes = (Extras.A?.Bytes ?? 0) + (Extras.B?.Bytes ?? 0);
             for (int i = 0; i < 4; i++) bytes += Kept(i)?.Bytes ?? 0;
-            return bytes + (_kept.HasFlag(Kernels.Keep.Output) ? Output?.Bytes ?? 0 : 0);
+            return bytes + ((_kept & Kernels.Keep.Output) != 0 ? Output?.Bytes ?? 0 : 0);
         }
     }
 
     /// <summary>Lets go of everything; further calls do nothing.</summary>
     public void Release()
     {
-        for (int i = 0; i < 4; i++) Kept(i)?.StorageOf.Release(Name);
-        if (_kept.HasFlag(Kernels.Keep.Output)) Output?.StorageOf.Release(Name);
+        if (_kept != Kernels.Keep.None)
+        {
+            for (int i = 0; i < Inputs.Count; i++) Kept(i)?.StorageOf.Release(Name);
+            if ((_kept & Kernels.Keep.Output) != 0) Output?.StorageOf.Release(Name);
+        }
         Extras.A?.StorageOf.Release(Name);
         Extras.B?.StorageOf.Release(Name);
         _kept = Kernels.Keep.None;
@@ -69,7 +75,7 @@ internal abstract class Node
 
     private int Version(int i) => Kept(i)?.StorageOf.Version ?? 0;
 
-    private Tensor? Kept(int i) => i < Inputs.Count && ((int)_kept >> i & 1) != 0 ? Inputs[i] : null;
+    private Tensor? Kept(int i) => i < 4 && ((int)_kept >> i & 1) != 0 ? Inputs[i] : null;
 }
 
 /// <summary>A watched tensor: no op, only a place for its gradient.</summary>

@@ -58,12 +58,13 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
 
     void IRecorder.Record<TOp>(in TOp op, in Inputs inputs, Tensor output, in Extras extras)
     {
-        bool tracked = TOp.AlwaysRecord;
-        for (int i = 0; i < inputs.Count && !tracked; i++) tracked = inputs[i] is { } x && IsTracked(x);
         if (!output.DType.IsFloat()) return;
+        bool tracked = TOp.AlwaysRecord;
         for (int i = 0; i < inputs.Count; i++)
         {
-            if (inputs[i]?.Recorder is Tape { _closed: false } other && other != this)
+            if (inputs[i] is not { } x) continue;
+            tracked |= IsTracked(x);
+            if (x.Recorder is Tape { _closed: false } other && other != this)
                 throw new NoGradient($"{op.Name} reads a value of another open tape; its gradient would be lost. Watch it on the inner tape, or Detach() it.");
         }
         if (!tracked) return;
@@ -135,7 +136,7 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     {
         var x = _current!.Inputs[i]!;
         if (!IsTracked(x)) return;
-        if (gradient.Shape != x.Shape) gradient = Reductions.SumTo(gradient, x.Shape);
+        if (!gradient.HasShapeOf(x)) gradient = Reductions.SumTo(gradient, x.Shape);
         if (x.Leaf is Parameter parameter) parameter.AddGradient(gradient);
         else _slots[x.Node].Add(gradient);
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sfn;
 
 /// <summary>Element type of a tensor.</summary>
@@ -23,10 +25,10 @@ public enum DType : byte
 public static class DTypes
 {
     /// <summary>Bytes per element.</summary>
-    public static int Size(this DType dtype) => dtype switch
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Size(this DType dtype) => dtype is DType.F32 or DType.I32 ? 4 : dtype switch
     {
         DType.F64 => 8,
-        DType.F32 or DType.I32 => 4,
         DType.BF16 or DType.U16 => 2,
         _ => 1,
     };

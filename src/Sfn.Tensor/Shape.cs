@@ -46,7 +46,10 @@ public readonly struct Shape : IEquatable<Shape>
     public long Count { get; }
 
     /// <summary>Size of dimension <paramref name="i"/>.</summary>
-    public int this[int i] => (uint)i < (uint)Rank ? _dims[i] : throw new ShapeMismatch($"Dimension {i} of a tensor with {Rank} dimensions.");
+    public int this[int i] => (uint)i < (uint)Rank ? _dims[i] : throw Outside(i);
+
+    // Apart, so that the indexer is small enough to be inlined.
+    private ShapeMismatch Outside(int i) => new($"Dimension {i} of a tensor with {Rank} dimensions.");
 
     /// <summary>Size of dimension <paramref name="i"/>, counted from the end for <c>^1</c>.</summary>
     public int this[Index i] => this[i.GetOffset(Rank)];
@@ -131,10 +134,13 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <inheritdoc/>
-    public bool Equals(Shape other)
+    public bool Equals(Shape other) => Same(this, other);
+
+    /// <summary>Equality without copies of the two structs, for what runs at every op.</summary>
+    internal static bool Same(in Shape a, in Shape b)
     {
-        if (Rank != other.Rank || Count != other.Count) return false;
-        for (int i = 0; i < Rank; i++) if (_dims[i] != other._dims[i]) return false;
+        if (a.Rank != b.Rank || a.Count != b.Count) return false;
+        for (int i = 0; i < a.Rank; i++) if (a._dims[i] != b._dims[i]) return false;
         return true;
     }
 
@@ -150,10 +156,10 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <summary>Same rank and sizes.</summary>
-    public static bool operator ==(Shape a, Shape b) => a.Equals(b);
+    public static bool operator ==(Shape a, Shape b) => Same(a, b);
 
     /// <summary>Different rank or sizes.</summary>
-    public static bool operator !=(Shape a, Shape b) => !a.Equals(b);
+    public static bool operator !=(Shape a, Shape b) => !Same(a, b);
 
     /// <summary>For example <c>[2, 3]</c>; <c>[]</c> for a scalar.</summary>
     public override string ToString() => $"[{string.Join(", ", ToArray())}]";

@@ -27,6 +27,9 @@ public sealed partial class Tensor
     /// <summary>Sizes, outermost first.</summary>
     public Shape Shape => _view.Shape;
 
+    // Also for tensors that were freed, and without copies of the shapes.
+    internal bool HasShapeOf(Tensor other) => Shape.Same(_view.Shape, other._view.Shape);
+
     /// <summary>Element type.</summary>
     public DType DType => _view.DType;
 
@@ -89,7 +92,7 @@ public sealed partial class Tensor
     internal Tensor Over(in View view) => new(view);
 
     /// <summary>Same sizes and element type on the same device, contents undefined.</summary>
-    internal Tensor EmptyLike() => Empty(Shape, DType, Device);
+    internal Tensor EmptyLike() => Empty(_view.Shape, DType, Device);
 
     /// <summary>This tensor if it is dense, else a dense copy; not recorded, for use inside ops.</summary>
     internal Tensor Dense()

@@ -33,10 +33,18 @@ public readonly struct View
         Shape = shape;
         Strides = strides;
         Offset = offset;
+        IsContiguous = Dense(shape, strides);
     }
 
     /// <summary>A dense, row-major view.</summary>
-    public View(Storage storage, DType dtype, in Shape shape) : this(storage, dtype, shape, Strides.Dense(shape), 0) { }
+    public View(Storage storage, DType dtype, in Shape shape)
+    {
+        Storage = storage;
+        DType = dtype;
+        Shape = shape;
+        Strides = Strides.Dense(shape);
+        IsContiguous = true;
+    }
 
     /// <summary>The memory behind the view.</summary>
     public Storage Storage { get; }
@@ -63,20 +71,19 @@ public readonly struct View
     public unsafe byte* Pointer => (byte*)Storage.Pointer + Offset * DType.Size();
 
     /// <summary>Whether the elements lie one after the other in row-major order.</summary>
-    public bool IsContiguous
+    public bool IsContiguous { get; }
+
+    private static bool Dense(in Shape shape, in Strides strides)
     {
-        get
+        long step = 1;
+        for (int i = shape.Rank - 1; i >= 0; i--)
         {
-            long step = 1;
-            for (int i = Rank - 1; i >= 0; i--)
-            {
-                int size = Shape[i];
-                if (size == 1) continue;
-                if (Strides[i] != step) return Shape.Count == 0;
-                step *= size;
-            }
-            return true;
+            int size = shape[i];
+            if (size == 1) continue;
+            if (strides[i] != step) return shape.Count == 0;
+            step *= size;
         }
+        return true;
     }
 
     /// <summary>Dimensions reordered: dimension i of the result is dimension <c>order[i]</c> of this.</summary>
@@ -126,7 +133,7 @@ public readonly struct View
     /// <exception cref="ShapeMismatch">A size that is not 1 would change.</exception>
     public View Expand(in Shape shape)
     {
-        if (Shape == shape) return this;
+        if (Shape.Same(Shape, shape)) return this;
         Strides strides = default;
         int lead = shape.Rank - Rank;
         if (lead < 0) throw new ShapeMismatch($"Cannot expand {Shape} to {shape}: it has fewer dimensions.");

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Numerics.Tensors;
+
 namespace Sfn.Nn;
 
 /// <summary>How the next token is drawn from the logits.</summary>
@@ -29,40 +32,63 @@ public sealed record Sampling
     /// <summary>Draws token number <paramref name="position"/> of a text from its logits.</summary>
     public int Draw(ReadOnlySpan<float> logits, int position)
     {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++) if (logits[i] > logits[best]) best = i;
+        int best = TensorPrimitives.IndexOfMax(logits);
         if (Temperature == 0 || TopK == 1) return best;
 
-        int[] order = new int[logits.Length];
-        double[] weights = new double[logits.Length];
-        for (int i = 0; i < order.Length; i++)
+        double[] weights = ArrayPool<double>.Shared.Rent(logits.Length);
+        int[] order = ArrayPool<int>.Shared.Rent(logits.Length);
+        double total = 0;
+        for (int i = 0; i < logits.Length; i++) total += weights[i] = Math.Exp((logits[i] - logits[best]) / (double)Temperature);
+        int count = TopK > 0 || TopP < 1 ? Likely(weights, logits.Length, total, order) : logits.Length;
+        bool all = count == logits.Length && TopK == 0 && TopP == 1;
+        if (!all)
         {
-            order[i] = i;
-            weights[i] = Math.Exp((logits[i] - logits[best]) / (double)Temperature);
+            total = 0;
+            for (int i = 0; i < count; i++) total += weights[order[i]];
         }
-        int count = order.Length;
-        if (TopK > 0 || TopP < 1)
+        double at = Philox.Unit(Philox.At(Seed, (ulong)position)) * total;
+        int drawn = 0;
+        for (; drawn < count - 1; drawn++)
         {
-            // Equal logits stay in id order, so that a draw does not depend on the sort.
-            Array.Sort(order, (a, b) => weights[b] != weights[a] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
-            if (TopK > 0) count = Math.Min(count, TopK);
-            if (TopP < 1)
-            {
-                double total = 0, sum = 0;
-                for (int i = 0; i < count; i++) total += weights[order[i]];
-                int n = 0;
-                while (n < count && sum < TopP * total) sum += weights[order[n++]];
-                count = Math.Max(1, n);
-            }
+            at -= weights[all ? drawn : order[drawn]];
+            if (at < 0) break;
         }
-        double all = 0;
-        for (int i = 0; i < count; i++) all += weights[order[i]];
-        double at = Philox.Unit(Philox.At(Seed, (ulong)position)) * all;
-        for (int i = 0; i < count; i++)
+        if (!all) drawn = order[drawn];
+        ArrayPool<double>.Shared.Return(weights);
+        ArrayPool<int>.Shared.Return(order);
+        return drawn;
+    }
+
+    // The tokens that top-k and top-p leave, most likely first, at the start of the order; returns how many.
+    private int Likely(double[] weights, int tokens, double total, int[] order)
+    {
+        // Sorting a large vocabulary takes as long as the model. Tokens below (1 − p)·total/n have together less than the share that top-p leaves
+        // out, so none of them is needed; half of that is safe against rounding. Top-k needs none below the k-th largest weight.
+        double least = TopK > 0 ? KthLargest(weights.AsSpan(0, tokens), Math.Min(TopK, tokens)) : (1 - (double)TopP) * total / tokens / 2;
+        int count = 0;
+        for (int i = 0; i < tokens; i++) if (!(weights[i] < least)) order[count++] = i;
+        // Equal logits stay in id order, so that a draw does not depend on the sort.
+        order.AsSpan(0, count).Sort((a, b) => weights[b] != weights[a] ? weights[b].CompareTo(weights[a]) : a.CompareTo(b));
+        if (TopK > 0)
         {
-            at -= weights[order[i]];
-            if (at < 0) return order[i];
+            count = Math.Min(count, TopK);
+            total = 0;
+            for (int i = 0; i < count; i++) total += weights[order[i]];
         }
-        return order[count - 1];
+        if (TopP == 1) return count;
+        int n = 0;
+        for (double sum = 0; n < count && sum < TopP * total;) sum += weights[order[n++]];
+        return Math.Max(1, n);
+    }
+
+    private static double KthLargest(ReadOnlySpan<double> weights, int k)
+    {
+        var largest = new PriorityQueue<int, double>(k + 1);
+        for (int i = 0; i < weights.Length; i++)
+        {
+            if (i < k) largest.Enqueue(i, weights[i]);
+            else if (largest.TryPeek(out _, out double least) && weights[i] > least) largest.EnqueueDequeue(i, weights[i]);
+        }
+        return weights[largest.Peek()];
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Sfn.Nn;
 
@@ -20,6 +21,7 @@ public sealed partial class Transformer
         var history = new List<int>(prompt);
         var cache = new KvCache(this);
         int fresh = history.Count;
+        float[] logits = new float[Config.VocabularySize];
         for (int i = 0; i < tokens; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -28,17 +30,18 @@ public sealed partial class Transformer
                 cache.Truncate(0);
                 fresh = Math.Min(history.Count, Math.Max(1, Config.Context / 2));
             }
-            int[] input = [.. history.Skip(history.Count - fresh)];
-            int next = await Task.Run(() => Next(input, cache, sampling, i), cancellation).ConfigureAwait(false);
+            int[] input = [.. CollectionsMarshal.AsSpan(history)[^fresh..]];
+            int next = await Task.Run(() => Next(input, cache, logits, sampling, i), cancellation).ConfigureAwait(false);
             history.Add(next);
             fresh = 1;
             yield return next;
         }
     }
 
-    private int Next(int[] input, KvCache cache, Sampling sampling, int position)
+    private int Next(int[] input, KvCache cache, float[] logits, Sampling sampling, int position)
     {
         using var scope = Scope.Open("generation");
-        return sampling.Draw(NextLogits(Tensor.From(input, [1, input.Length], Device), cache).ToArray<float>(), position);
+        NextLogits(Tensor.From(input, [1, input.Length], Device), cache).CopyTo<float>(logits);
+        return sampling.Draw(logits, position);
     }
 }

@@ -39,10 +39,10 @@ public readonly struct Inputs
     }
 
     /// <summary>First input.</summary>
-    public Tensor A => this[0]!;
+    public Tensor A => (_many is null ? _a : this[0])!;
 
     /// <summary>Second input.</summary>
-    public Tensor B => this[1]!;
+    public Tensor B => (_many is null ? _b : this[1])!;
 
     /// <summary>Third input, if present.</summary>
     public Tensor? C => this[2];

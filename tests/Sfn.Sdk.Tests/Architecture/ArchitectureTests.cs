@@ -19,6 +19,7 @@ public class ArchitectureTests
         ["Sfn.Bench"] = ["Sfn.Train", "Sfn.Ilgpu"],
         ["Sfn.Tests"] = ["Sfn.Train", "Sfn.Ilgpu", "Sfn.Cli"],
         ["Sfn.Sdk.Tests"] = ["Sfn.Train", "Sfn.Ilgpu", "Sfn.Cli"],
+        ["Sfn.Peers"] = ["Sfn.Train"],
         ["Sfn.Aot"] = ["Sfn.Train"],
     };
 

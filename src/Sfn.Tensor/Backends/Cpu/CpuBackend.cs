@@ -41,6 +41,11 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.Map(op, x, y);
             return;
         }
+        if (x.IsContiguous)
+        {
+            MapWalker.Forward(op, F(x), F(y), y.Count);
+            return;
+        }
         using var dense = new DenseCopy(this, x);
         MapWalker.Forward(op, F(dense.View), F(y), y.Count);
     }
@@ -50,6 +55,11 @@ internal sealed unsafe partial class CpuBackend(Device device)
         if (!All32(x, y, dy, dx) || !dx.IsContiguous)
         {
             base.MapGrad(op, x, y, dy, dx, accumulate);
+            return;
+        }
+        if (x.IsContiguous && y.IsContiguous && dy.IsContiguous)
+        {
+            MapWalker.Backward(op, F(x), F(y), F(dy), F(dx), dx.Count, accumulate);
             return;
         }
         using var denseX = new DenseCopy(this, x);
@@ -87,6 +97,12 @@ internal sealed unsafe partial class CpuBackend(Device device)
         if (!All32(a, b, y, dy) || !dx.IsContiguous || dx.DType != DType.F32)
         {
             base.ZipGrad(op, input, a, b, y, dy, dx);
+            return;
+        }
+        if (a.IsContiguous && b.IsContiguous && y.IsContiguous && dy.IsContiguous)
+        {
+            if (input == 0) ZipWalker.BackwardA(op, F(a), F(b), F(y), F(dy), F(dx), 1, dx.Count, 0, 1, 0, 1);
+            else ZipWalker.BackwardB(op, F(a), F(b), F(y), F(dy), F(dx), 1, dx.Count, 0, 1, 0, 1);
             return;
         }
         using var denseY = new DenseCopy(this, y);

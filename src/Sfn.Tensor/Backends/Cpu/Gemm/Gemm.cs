@@ -37,9 +37,8 @@ internal static class Gemm
         bool columns = p.CRow == 1 && p.CCol != 1 && p.M > 1;
         if ((columns || (p.N == 1 && p.M > 1)) && p.Bias == null && p.Residual == null) p = Transpose(p);
 
-        if ((long)p.M * p.N * p.K * p.Batch0 * p.Batch1 < SerialWork) serial = true;
         if (p.M <= (p.K < LongK ? SmallRows : SmallRowsLongK) && p.BRow == 1 && p.ACol == 1) SmallGemm.Execute(p, serial);
-        else PackedGemm.Execute(p, serial);
+        else PackedGemm.Execute(p, serial || (long)p.M * p.N * p.K * p.Batch0 * p.Batch1 < SerialWork);
     }
 
     private static unsafe GemmProblem Transpose(GemmProblem p)

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
-using unsafe DotKernel = delegate*<long, float*, long, float*, long, float*, long, void>;
-using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, void>;
+using unsafe DotKernel = delegate*<long, float*, long, float*, long, float*, long, float*, void>;
+using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, float*, long, void>;
 
 namespace Sfn.Backends.Cpu;
 
@@ -25,6 +25,7 @@ internal static unsafe class GemmKernels
             Rows(2, &MicroKernels512.Tile2x1, &MicroKernels512.Tile2x2, &MicroKernels512.Tile2x3);
             Rows(1, &MicroKernels512.Tile1x1, &MicroKernels512.Tile1x2, &MicroKernels512.Tile1x3);
             Dots(&MicroKernels512.Dot1x4, &MicroKernels512.Dot2x4, &MicroKernels512.Dot4x4);
+            s_dots[3] = (nint)(DotKernel)(&MicroKernels512.Dot1x4InOrder);
         }
         else if (Vector256.IsHardwareAccelerated)
         {
@@ -54,6 +55,9 @@ internal static unsafe class GemmKernels
 
     /// <summary>The kernel of <paramref name="rows"/> rows of x (a power of two up to <see cref="DotRows"/>) by four rows of W.</summary>
     public static DotKernel Dot(int rows) => (DotKernel)s_dots[rows];
+
+    /// <summary>The kernel of one row of x that reads W row after row, with the sums of <c>Dot(1)</c>.</summary>
+    public static DotKernel DotInOrder => (DotKernel)(s_dots[3] != 0 ? s_dots[3] : s_dots[1]);
 
     /// <summary>Rows of the largest tile that fits into <paramref name="rows"/> rows.</summary>
     public static int StepOf(int rows) => rows >= Mr ? Mr : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;

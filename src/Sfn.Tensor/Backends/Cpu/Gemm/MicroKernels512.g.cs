@@ -10,7 +10,7 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class MicroKernels512
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -53,6 +53,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -164,7 +166,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -199,6 +201,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -285,7 +289,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -312,6 +316,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -373,7 +379,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -399,6 +405,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -461,7 +469,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -483,6 +491,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -532,7 +542,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -550,6 +560,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -586,7 +598,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -602,6 +614,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -640,7 +654,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -654,6 +668,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -685,7 +701,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -697,6 +713,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -721,11 +739,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -752,11 +772,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -779,11 +801,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -802,7 +826,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot4x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot4x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero, c03 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero, c13 = Vector512<float>.Zero;
@@ -817,6 +841,14 @@ internal static unsafe class MicroKernels512
         long p = 0;
         for (; p + 16 <= k; p += 16)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                Sse.Prefetch1(next + 16);
+                Sse.Prefetch1(next + 32);
+                Sse.Prefetch1(next + 48);
+            }
+            next += 64;
             var a0 = Vector512.Load(x + p);
             var a1 = Vector512.Load(x1 + p);
             var a2 = Vector512.Load(x2 + p);
@@ -861,7 +893,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot2x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero, c03 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero, c13 = Vector512<float>.Zero;
@@ -872,6 +904,14 @@ internal static unsafe class MicroKernels512
         long p = 0;
         for (; p + 16 <= k; p += 16)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                Sse.Prefetch1(next + 16);
+                Sse.Prefetch1(next + 32);
+                Sse.Prefetch1(next + 48);
+            }
+            next += 64;
             var a0 = Vector512.Load(x + p);
             var a1 = Vector512.Load(x1 + p);
             var b0 = Vector512.Load(w + p);
@@ -900,7 +940,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy)
+    public static void Dot1x4(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero, c03 = Vector512<float>.Zero;
         float* w1 = w + 1 * ldw;
@@ -909,6 +949,14 @@ internal static unsafe class MicroKernels512
         long p = 0;
         for (; p + 16 <= k; p += 16)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(next);
+                Sse.Prefetch1(next + 16);
+                Sse.Prefetch1(next + 32);
+                Sse.Prefetch1(next + 48);
+            }
+            next += 64;
             var a0 = Vector512.Load(x + p);
             var b0 = Vector512.Load(w + p);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
@@ -920,6 +968,46 @@ internal static unsafe class MicroKernels512
             c03 = Vector512.MultiplyAddEstimate(a0, b3, c03);
         }
         var r0 = GemmReduce.Sum4(c00, c01, c02, c03);
+        for (; p < k; p++)
+        {
+            var b = Vector128.Create(*(w + p), w1[p], w2[p], w3[p]);
+            r0 = Vector128.MultiplyAddEstimate(Vector128.Create(x[p]), b, r0);
+        }
+        r0.Store(y);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Dot1x4InOrder(long k, float* x, long ldx, float* w, long ldw, float* y, long ldy, float* next)
+    {
+        float* w1 = w + 1 * ldw;
+        float* w2 = w + 2 * ldw;
+        float* w3 = w + 3 * ldw;
+        Vector256<float> l0 = Vector256<float>.Zero, h0 = Vector256<float>.Zero;
+        Vector256<float> l1 = Vector256<float>.Zero, h1 = Vector256<float>.Zero;
+        Vector256<float> l2 = Vector256<float>.Zero, h2 = Vector256<float>.Zero;
+        Vector256<float> l3 = Vector256<float>.Zero, h3 = Vector256<float>.Zero;
+        long p = 0, whole = k & -16;
+        for (p = 0; p < whole; p += 16)
+        {
+            l0 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p), Vector256.Load(w + p), l0);
+            h0 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p + 8), Vector256.Load(w + p + 8), h0);
+        }
+        for (p = 0; p < whole; p += 16)
+        {
+            l1 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p), Vector256.Load(w1 + p), l1);
+            h1 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p + 8), Vector256.Load(w1 + p + 8), h1);
+        }
+        for (p = 0; p < whole; p += 16)
+        {
+            l2 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p), Vector256.Load(w2 + p), l2);
+            h2 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p + 8), Vector256.Load(w2 + p + 8), h2);
+        }
+        for (p = 0; p < whole; p += 16)
+        {
+            l3 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p), Vector256.Load(w3 + p), l3);
+            h3 = Vector256.MultiplyAddEstimate(Vector256.Load(x + p + 8), Vector256.Load(w3 + p + 8), h3);
+        }
+        var r0 = GemmReduce.Sum4(l0 + h0, l1 + h1, l2 + h2, l3 + h3);
         for (; p < k; p++)
         {
             var b = Vector128.Create(*(w + p), w1[p], w2[p], w3[p]);
