@@ -80,7 +80,7 @@ internal static class Limits
     }
 
     // Samples of the result against float64 sums.
-    public static unsafe bool Verified(in View a, in View b, in View c)
+    internal static unsafe bool Verified(in View a, in View b, in View c)
     {
         int r = c.Rank, k = a.Shape[r - 1];
         var random = new Random(1);

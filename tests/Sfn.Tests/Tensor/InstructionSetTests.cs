@@ -44,7 +44,15 @@ public class InstructionSetTests
         Witness.Seen = null;
         x.Backend.Map(new Witness(), x.View, y.View);
         Assert.Equal(x.ToArray(), y.ToArray());
-        Assert.Equal(Width switch { 16 => typeof(Two<F16>), 8 => typeof(Two<F8>), 4 => typeof(Two<F4>), _ => typeof(F1) }, Witness.Seen);
+        // A walker takes one, two or four vectors at a time.
+        Type[] lanes = Width switch
+        {
+            16 => [typeof(F16), typeof(Two<F16>), typeof(F16x4)],
+            8 => [typeof(F8), typeof(Two<F8>)],
+            4 => [typeof(F4), typeof(Two<F4>)],
+            _ => [typeof(F1)],
+        };
+        Assert.Contains(Witness.Seen, lanes);
     }
 
     private static bool On(string name) => Environment.GetEnvironmentVariable("DOTNET_" + name) is not ("0" or "00" or "0x0");
