@@ -18,7 +18,7 @@ internal sealed unsafe partial class PackedGemm
         int perBatch = _rowBlocks * _colBlocks, batch = chunk / perBatch, tile = chunk % perBatch;
         int outer = _outer0 + batch / p.Batch1, inner = batch % p.Batch1;
         int rowBlock = tile / _colBlocks, colBlock = tile % _colBlocks;
-        int i0 = (int)((long)_rowPanels * rowBlock / _rowBlocks), i1 = (int)((long)_rowPanels * (rowBlock + 1) / _rowBlocks);
+        int i0 = FirstRowPanel(rowBlock), i1 = FirstRowPanel(rowBlock + 1);
         int j0 = (int)((long)_panels * colBlock / _colBlocks), j1 = (int)((long)_panels * (colBlock + 1) / _colBlocks);
         float* a = p.A + outer * p.A0 + inner * p.A1 + (long)i0 * _mr * p.ARow;
         float* c = p.C + outer * p.C0 + inner * p.C1 + (long)i0 * _mr * p.CRow;

@@ -37,7 +37,7 @@ internal sealed unsafe partial class PackedGemm
     private bool _inPlaceB, _edgeOnly;
     private float* _packed;
 
-    private int _rowPanels, _rowBlocks, _colBlocks;
+    private int _rowPanels, _rowUnit, _rowBlocks, _colBlocks;
 
     private PackedGemm()
     {
@@ -154,22 +154,28 @@ internal sealed unsafe partial class PackedGemm
     private void Partition(int batches, int threads)
     {
         ref readonly var p = ref _p;
+        bool packsA = !InPlaceA(p);
+        // Interleaved blocks are packed 16 rows at a time.
+        _rowUnit = packsA && _groups > 1 ? 2 : 1;
         _rowPanels = (p.M + _mr - 1) / _mr;
         int maxRows = Math.Max(1, TileRows / (_groups > 2 && p.ACol != 1 ? 2 : 1) / _mr), maxCols = Math.Max(1, TileCols / _nr / (_scratch ? _groups : 1));
         _rowBlocks = (_rowPanels + maxRows - 1) / maxRows;
         _colBlocks = (_panels + maxCols - 1) / maxCols;
         if (threads == 1) return;
         long work = (long)p.M * _nCols * _kSpan * _groups;
-        long wanted = 16L * threads;
+        // Every tile packs its rows of A, so columns are cut last there, and fewer tiles have to do.
+        long wanted = (packsA ? 2L : 16L) * threads;
         while ((long)batches * _rowBlocks * _colBlocks < wanted && work / ((long)_rowBlocks * _colBlocks) > SmallestTile)
         {
             int rows = p.M / _rowBlocks, cols = _nCols / _colBlocks;
-            bool moreCols = _colBlocks * 2 <= _panels, moreRows = _rowBlocks * 2 <= _rowPanels;
-            if (moreCols && (cols >= 2 * rows || !moreRows)) _colBlocks *= 2;
+            bool moreCols = _colBlocks * 2 <= _panels, moreRows = _rowBlocks * 2 * _rowUnit <= _rowPanels;
+            if (moreCols && (packsA ? rows < 4 * _mr : cols >= 2 * rows || !moreRows)) _colBlocks *= 2;
             else if (moreRows) _rowBlocks *= 2;
             else break;
         }
     }
+
+    private int FirstRowPanel(int block) => Math.Min(_rowPanels, (int)((long)((_rowPanels + _rowUnit - 1) / _rowUnit) * block / _rowBlocks) * _rowUnit);
 
     private int Distinct(int outer, int inner, int group)
     {
