@@ -10,6 +10,7 @@ internal sealed class Options
           limits   FMA peak and bandwidth of this machine, then every hot kernel as a share of its limit
           ffn      feedforward of all structures at 63 % and 32 %: time and speed-up over dense
           step     whole training steps (a) 6 x 384 and (b) 12 x 768: tokens/s, share of the peak, memory
+          matmul   the steps from three loops to the engine's matrix product (--only N: that step)
           guard    a quick step and matmul with generous floors; allocations above the limit fail, timing never does
           micro    BenchmarkDotNet (its own options follow)
         options:

@@ -6,6 +6,18 @@ using Sfn.Kernels;
 
 namespace Sfn.Bench.MatMulVariants;
 
+/// <summary>What a tile does besides, once per step along K.</summary>
+internal interface IAside
+{
+    void Step();
+}
+
+/// <summary>Nothing: leaves no instruction behind.</summary>
+internal readonly struct Nothing : IAside
+{
+    public void Step() { }
+}
+
 /// <summary>
 /// Where there are 32 registers the tile is 8 rows tall: every vector of B that is loaded serves eight multiply-adds instead of four.
 /// </summary>
@@ -13,8 +25,8 @@ internal readonly unsafe struct V7TallTile : IVariant
 {
     private const int KBlock = V5KBlocks.KBlock, Vectors = V4RegisterTile.Vectors;
 
-    /// <summary>AVX-512 and Arm64 have 32 vector registers; elsewhere this step changes nothing.</summary>
-    private static bool Fits => Vector512.IsHardwareAccelerated || AdvSimd.Arm64.IsSupported;
+    /// <summary>AVX-512 and Arm64 have 32 vector registers.</summary>
+    public static bool Fits => Vector512.IsHardwareAccelerated || AdvSimd.Arm64.IsSupported;
 
     public static int Rows => Fits ? 8 : V4RegisterTile.Rows;
 
@@ -28,20 +40,22 @@ internal readonly unsafe struct V7TallTile : IVariant
             for (int j = 0; j < p.N; j += width)
             {
                 for (int i = 0; i < p.M; i += Rows)
-                    Tile<L>(p.A + i * p.K + k, p.K, packed + KBlock * j, p.C + i * p.N + j, p.N, add: k > 0);
+                    Tile<L, Nothing>(p.A + i * p.K + k, p.K, packed + KBlock * j, p.C + i * p.N + j, p.N, add: k > 0, default);
             }
         }
     }
 
     /// <summary>C = A·B, or C += A·B, for the tallest tile of this machine, a block of K and a packed panel.</summary>
-    public static void Tile<L>(float* a, int lda, float* panel, float* c, int ldc, bool add) where L : struct, IVectorLane<L>
+    public static void Tile<L, TAside>(float* a, int lda, float* panel, float* c, int ldc, bool add, TAside aside)
+        where L : struct, IVectorLane<L> where TAside : struct, IAside
     {
-        if (Fits) Tile8<L>(KBlock, a, lda, panel, c, ldc, add);
+        if (Fits) Tile8<L, TAside>(KBlock, a, lda, panel, c, ldc, add, aside);
         else V4RegisterTile.Tile<L>(KBlock, a, lda, panel, Vectors * L.Width, c, ldc, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void Tile8<L>(int k, float* a, int lda, float* b, float* c, int ldc, bool add) where L : struct, IVectorLane<L>
+    private static void Tile8<L, TAside>(int k, float* a, int lda, float* b, float* c, int ldc, bool add, TAside aside)
+        where L : struct, IVectorLane<L> where TAside : struct, IAside
     {
         L c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
         L c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
@@ -50,6 +64,7 @@ internal readonly unsafe struct V7TallTile : IVariant
         float* low = a + 4 * lda;
         for (; k > 0; k--)
         {
+            aside.Step();
             L b0 = L.Load(b), b1 = L.Load(b + L.Width), b2 = L.Load(b + 2 * L.Width);
             L x = L.Of(a[0]);
             c00 = L.Fma(x, b0, c00); c01 = L.Fma(x, b1, c01); c02 = L.Fma(x, b2, c02);
