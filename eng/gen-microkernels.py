@@ -24,11 +24,14 @@ ATTRIBUTE = "    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodIm
 
 
 def tile(bits, rows, vectors):
-    """C[rows, vectors * width] (+)= alpha * A * B over kc; A by two strides, B by rows of step floats."""
+    """C[rows, vectors * width] (+)= alpha * A * B over kc; A by two strides, B by rows of step floats.
+
+    Along the way the kernel asks for kc places of memory, ahead floats apart from next on, to be brought into the second-level cache.
+    """
     w, vec = bits // 32, f"Vector{bits}"
     out = [ATTRIBUTE,
            f"    public static void Tile{rows}x{vectors}(long kc, float* a, long row, long col, float* b, long step, "
-           "float* c, long ldc, float alpha, int accumulate)", "    {"]
+           "float* c, long ldc, float alpha, int accumulate, float* next, long ahead)", "    {"]
     for i in range(rows):
         out.append(f"        {vec}<float> " + ", ".join(f"c{i}{j} = {vec}<float>.Zero" for j in range(vectors)) + ";")
     if rows > 1:
@@ -46,6 +49,8 @@ def tile(bits, rows, vectors):
         out.append(f"        float* a{g} = a + {g} * row;")
     out.append("        for (; kc > 0; kc--)")
     out.append("        {")
+    out.append("            if (Sse.IsSupported) Sse.Prefetch1(next);")
+    out.append("            next += ahead;")
     for j in range(vectors):
         out.append(f"            var b{j} = {vec}.Load(b{f' + {w * j}' if j else ''});")
     for i in range(rows):

@@ -104,7 +104,9 @@ internal static class Limits
     private static void Passes(Options options, Report report)
     {
         report.Heading("passes over memory, out of cache: share of a copy's bandwidth");
-        const int Rows = 4096, Columns = 8192;   // 128 MB per array
+        // 128 MB per array, four times the last-level cache of a usual server: nothing of a pass is left for the next one. Bytes are the
+        // algorithm's, one read and one write per array; add and AdamW read more than they write and may exceed a copy.
+        const int Rows = 4096, Columns = 8192;
         using var scope = Scope.Open();
         var x = Tensor.Randn([Rows, Columns], 1);
         var y = x.EmptyLike();

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Sfn.Backends;
 using Sfn.Backends.Cpu;
 
 namespace Sfn.Bench;
@@ -43,8 +43,8 @@ internal static unsafe class Machine
     {
         if (s_a == null)
         {
-            s_a = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
-            s_b = (float*)NativeMemory.AlignedAlloc((nuint)Stream * 4, 64);
+            s_a = (float*)HostMemory.Allocate(Stream * 4);
+            s_b = (float*)HostMemory.Allocate(Stream * 4);
             new Span<float>(s_a, (int)Stream).Fill(1);
             new Span<float>(s_b, (int)Stream).Fill(1);
         }

@@ -30,6 +30,10 @@ public readonly unsafe struct F1(float v) : IVectorLane<F1>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public void StoreNonTemporal(float* target) => *target = V;
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => V;
 
     /// <inheritdoc/>

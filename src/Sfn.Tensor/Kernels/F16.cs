@@ -29,6 +29,10 @@ public readonly unsafe struct F16(Vector512<float> v) : IVectorLane<F16>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public void StoreNonTemporal(float* target) => V.StoreAlignedNonTemporal(target);
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => monoid.Combine(new F8(V.GetLower()), new F8(V.GetUpper())).Fold(monoid);
 
     /// <inheritdoc/>

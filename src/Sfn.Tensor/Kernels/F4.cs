@@ -30,6 +30,10 @@ public readonly unsafe struct F4(Vector128<float> v) : IVectorLane<F4>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public void StoreNonTemporal(float* target) => V.StoreAlignedNonTemporal(target);
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid
     {
         var pair = monoid.Combine(this, new F4(Vector128.Shuffle(V, Vector128.Create(2, 3, 0, 1))));

@@ -29,6 +29,10 @@ public readonly unsafe struct F8(Vector256<float> v) : IVectorLane<F8>
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public void StoreNonTemporal(float* target) => V.StoreAlignedNonTemporal(target);
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => monoid.Combine(new F4(V.GetLower()), new F4(V.GetUpper())).Fold(monoid);
 
     /// <inheritdoc/>

@@ -13,6 +13,12 @@ public unsafe interface IVectorLane<L> : IFloatLane<L> where L : struct, IVector
     /// <summary>Writes <see cref="Width"/> consecutive floats; no alignment is needed.</summary>
     void Store(float* target);
 
+    /// <summary>
+    /// Writes <see cref="Width"/> consecutive floats past the caches, to an address that is a multiple of 64 bytes. An ordinary store where
+    /// the hardware has no such store. Other threads see it after <see cref="System.Runtime.Intrinsics.X86.Sse.StoreFence"/>.
+    /// </summary>
+    void StoreNonTemporal(float* target);
+
     /// <summary>Element <paramref name="index"/>.</summary>
     float this[int index] { get; }
 

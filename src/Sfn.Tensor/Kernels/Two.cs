@@ -39,6 +39,14 @@ public readonly unsafe struct Two<L>(L a, L b) : IVectorLane<Two<L>> where L : s
 
     /// <inheritdoc/>
     [MethodImpl(Inline)]
+    public void StoreNonTemporal(float* target)
+    {
+        A.StoreNonTemporal(target);
+        B.StoreNonTemporal(target + L.Width);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(Inline)]
     public float Fold<TMonoid>(TMonoid monoid) where TMonoid : struct, IMonoid => monoid.Combine(A, B).Fold(monoid);
 
     /// <inheritdoc/>

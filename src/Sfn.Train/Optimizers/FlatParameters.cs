@@ -17,6 +17,7 @@ internal readonly record struct Segment(Parameter Parameter, bool Decays, int Of
 internal sealed class FlatParameters
 {
     private const int Alignment = 16;
+    private const long WorthCollecting = 16 << 20;   // bytes
     private readonly Segment[] _segments;
 
     /// <exception cref="ArgumentException">No parameters, one twice, or two of one name.</exception>
@@ -53,6 +54,16 @@ internal sealed class FlatParameters
         Values = Zeros();
         Gradients = Zeros();
         foreach (var segment in _segments) segment.Parameter.MoveTo(View(Values, segment), View(Gradients, segment));
+        ReleaseOld();
+    }
+
+    // The parameters' memory from before belongs to the garbage collector, which sees only small objects and would not come: a copy
+    // of the whole model would stay. Their sizes are not those of activations, so the blocks go back to the system.
+    private void ReleaseOld()
+    {
+        if (Values.Bytes < WorthCollecting) return;
+        Memory.CollectGarbage();
+        Values.Backend.Allocator.Trim();
     }
 
     public Device Device { get; }

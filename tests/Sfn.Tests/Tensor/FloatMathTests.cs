@@ -7,7 +7,7 @@ public unsafe class FloatMathTests
 {
     private const double Normal = 1.17549435e-38;
 
-    public static TheoryData<string> Lanes => ["F1", "F4", "F8", "F16", "Two<F1>", "Two<F4>", "Two<F8>", "Two<F16>"];
+    public static TheoryData<string> Lanes => ["F1", "F4", "F8", "F16", "Two<F1>", "Two<F4>", "Two<F8>", "Two<F16>", "F16x4"];
 
     [Theory]
     [MemberData(nameof(Lanes))]
@@ -119,6 +119,7 @@ public unsafe class FloatMathTests
                 case "Two<F1>": Backends.Cpu.MapWalker.Forward<TOp, Two<F1>>(op, from, to, n); break;
                 case "Two<F4>": Backends.Cpu.MapWalker.Forward<TOp, Two<F4>>(op, from, to, n); break;
                 case "Two<F8>": Backends.Cpu.MapWalker.Forward<TOp, Two<F8>>(op, from, to, n); break;
+                case "F16x4": Backends.Cpu.MapWalker.Forward<TOp, F16x4>(op, from, to, n); break;
                 default: Backends.Cpu.MapWalker.Forward<TOp, Two<F16>>(op, from, to, n); break;
             }
         }

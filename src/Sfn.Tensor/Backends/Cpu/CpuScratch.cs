@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Sfn.Backends.Cpu;
 
 /// <summary>What a scratch buffer is for: buffers of different use may be held at once by one thread.</summary>
@@ -32,8 +30,8 @@ internal sealed unsafe class CpuScratch
             nint old = mine._pointers[i];
             // Forgotten before the request, which may throw: a freed buffer must not be handed out again.
             (mine._pointers[i], mine._floats[i]) = (0, 0);
-            if (old != 0) NativeMemory.AlignedFree((void*)old);
-            mine._pointers[i] = (nint)NativeMemory.AlignedAlloc((nuint)size * sizeof(float), 64);
+            if (old != 0) HostMemory.Free((void*)old);
+            mine._pointers[i] = (nint)HostMemory.Allocate(size * sizeof(float));
             mine._floats[i] = size;
         }
         return (float*)mine._pointers[i];
@@ -42,6 +40,6 @@ internal sealed unsafe class CpuScratch
     ~CpuScratch()
     {
         foreach (nint pointer in _pointers)
-            if (pointer != 0) NativeMemory.AlignedFree((void*)pointer);
+            if (pointer != 0) HostMemory.Free((void*)pointer);
     }
 }

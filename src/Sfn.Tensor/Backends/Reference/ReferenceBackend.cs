@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sfn.Kernels;
 
 namespace Sfn.Backends.Reference;
@@ -25,7 +24,7 @@ internal unsafe class ReferenceBackend : IBackend
     {
         try
         {
-            return (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            return (nint)HostMemory.Allocate(bytes);
         }
         catch (OutOfMemoryException)
         {
@@ -33,7 +32,7 @@ internal unsafe class ReferenceBackend : IBackend
         }
     }
 
-    public void Free(nint pointer, long bytes) => NativeMemory.AlignedFree((void*)pointer);
+    public void Free(nint pointer, long bytes) => HostMemory.Free((void*)pointer);
 
     public void Upload(ReadOnlySpan<byte> from, in View to) => from.CopyTo(new Span<byte>(to.Pointer, from.Length));
 

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using unsafe DotKernel = delegate*<long, float*, long, float*, long, float*, long, void>;
-using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, void>;
+using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, float*, long, void>;
 
 namespace Sfn.Backends.Cpu;
 

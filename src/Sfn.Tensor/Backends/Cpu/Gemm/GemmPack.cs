@@ -206,42 +206,23 @@ internal static unsafe class GemmPack
         o7 = Avx.Permute2x128(u3, u7, 0x31);
     }
 
-    /// <summary>How a packed block of A is read: panel p begins at Start + p * Panel, its rows and columns are Row and Col apart.</summary>
-    public readonly record struct ALayout(long Panel, long Row, long Col, long Floats);
+    /// <summary>Floats from one panel of a packed A to the next: kc columns of mr rows, and padding against streams in the same cache sets.</summary>
+    public static long PanelOf(int kc, int mr) => (long)kc * mr + 16;
+
+    /// <summary>Floats of a packed block of rows × kc.</summary>
+    public static long Floats(int rows, int kc, int mr) => PanelOf(kc, mr) * ((rows + mr - 1) / mr) + 32 & ~15L;
 
     /// <summary>
-    /// The layout <see cref="A"/> gives a block of rows × kc with these strides: rows where neighbours along K are close, else
-    /// the panels of a transposed A. An interleaved A of several groups has the stride groups either along K or along M.
+    /// Packs rows × kc of A (strides row and col) into panels of mr rows, column after column. With several groups the blocks g of
+    /// an A whose rows are interleaved (row = groups, element stride one between blocks) are packed together,
+    /// <see cref="Floats"/> apart. tmp holds (rows + 16) * groups floats.
     /// </summary>
-    public static ALayout LayoutOf(int rows, int kc, int mr, long row, long col, int groups)
+    public static void A(float* d, int mr, float* s, long row, long col, int rows, int kc, int groups, float* tmp)
     {
-        // Power-of-two distances between streams would fall into the same cache sets; 16 floats of padding spread them.
-        if (groups > 1 ? col == groups : row != 1 && col is 2 or 4 or 8)
-        {
-            long pitch = (kc + 15 & ~15) + 16;
-            return new ALayout(pitch * mr, pitch, 1, pitch * rows + 16 & ~15L);
-        }
-        long panel = (long)kc * mr + 16;
-        return new ALayout(panel, 1, mr, panel * ((rows + mr - 1) / mr) + 32 & ~15L);
-    }
-
-    /// <summary>
-    /// Packs rows × kc of A (strides row and col) in the layout of <see cref="LayoutOf"/>. With several groups the blocks g of an
-    /// interleaved A (element stride one between them) are packed together, Floats apart. tmp holds (rows + 16) * groups floats.
-    /// </summary>
-    public static void A(float* d, in ALayout layout, int mr, float* s, long row, long col, int rows, int kc, int groups, float* tmp)
-    {
-        if (layout.Col == 1)
-        {
-            for (int r = 0; r < rows; r++)
-            {
-                if (groups > 1) GemmStride.Split(d + r * layout.Row, layout.Floats, s + r * row, kc, groups);
-                else GemmStride.Gather(d + r * layout.Row, s + r * row, kc, col);
-            }
-        }
-        else if (row == 1) Columns(d, layout.Panel, mr, s, col, rows, kc);
+        long panel = PanelOf(kc, mr), block = Floats(rows, kc, mr);
+        if (row == 1) Columns(d, panel, mr, s, col, rows, kc);
         else if (Avx512F.IsSupported && groups is 2 or 4 && mr == 8 && rows % 16 == 0)
-            GemmStride.SplitColumns(d, layout.Floats, layout.Panel, s, col, rows, kc, groups);
+            GemmStride.SplitColumns(d, block, panel, s, col, rows, kc, groups);
         else if (groups > 1 || row is 2 or 4 or 8)
         {
             long pitch = rows + 15 & ~15;
@@ -251,14 +232,14 @@ internal static unsafe class GemmPack
                 if (Sse.IsSupported) for (int i = 0; i < rows * groups; i += 16) Sse.Prefetch0(from + Ahead * col + i);
                 if (groups > 1) GemmStride.Split(tmp, pitch, from, rows, groups);
                 else GemmStride.Gather(tmp, from, rows, row);
-                for (int g = 0; g < groups; g++) Columns(d + g * layout.Floats + (long)k * mr, layout.Panel, mr, tmp + g * pitch, 0, rows, 1);
+                for (int g = 0; g < groups; g++) Columns(d + g * block + (long)k * mr, panel, mr, tmp + g * pitch, 0, rows, 1);
             }
         }
         else
         {
             for (int r = 0; r < rows; r++)
             {
-                float* q = d + r / mr * layout.Panel + r % mr;
+                float* q = d + r / mr * panel + r % mr;
                 float* t = s + r * row;
                 for (int k = 0; k < kc; k++) q[(long)k * mr] = t[k * col];
             }

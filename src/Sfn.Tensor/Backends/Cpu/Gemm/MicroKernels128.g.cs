@@ -10,7 +10,7 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class MicroKernels128
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero, c12 = Vector128<float>.Zero;
@@ -37,6 +37,8 @@ internal static unsafe class MicroKernels128
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var b2 = Vector128.Load(b + 8);
@@ -148,7 +150,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero;
@@ -175,6 +177,8 @@ internal static unsafe class MicroKernels128
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var x0 = Vector128.Create(*a);
@@ -261,7 +265,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero;
@@ -288,6 +292,8 @@ internal static unsafe class MicroKernels128
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var x0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);
@@ -349,7 +355,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile5x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile5x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero;
@@ -370,6 +376,8 @@ internal static unsafe class MicroKernels128
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var x0 = Vector128.Create(*a);
@@ -429,7 +437,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile5x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile5x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero;
@@ -450,6 +458,8 @@ internal static unsafe class MicroKernels128
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var x0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);
@@ -493,7 +503,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero, c12 = Vector128<float>.Zero;
@@ -511,6 +521,8 @@ internal static unsafe class MicroKernels128
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var b2 = Vector128.Load(b + 8);
@@ -573,7 +585,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero;
@@ -591,6 +603,8 @@ internal static unsafe class MicroKernels128
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var x0 = Vector128.Create(*a);
@@ -640,7 +654,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero;
@@ -658,6 +672,8 @@ internal static unsafe class MicroKernels128
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var x0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);
@@ -694,7 +710,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero, c12 = Vector128<float>.Zero;
@@ -706,6 +722,8 @@ internal static unsafe class MicroKernels128
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var b2 = Vector128.Load(b + 8);
@@ -744,7 +762,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero, c11 = Vector128<float>.Zero;
@@ -756,6 +774,8 @@ internal static unsafe class MicroKernels128
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var x0 = Vector128.Create(*a);
@@ -787,7 +807,7 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero;
         Vector128<float> c10 = Vector128<float>.Zero;
@@ -799,6 +819,8 @@ internal static unsafe class MicroKernels128
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var x0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);
@@ -823,11 +845,13 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero, c02 = Vector128<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var b2 = Vector128.Load(b + 8);
@@ -854,11 +878,13 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero, c01 = Vector128<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var b1 = Vector128.Load(b + 4);
             var x0 = Vector128.Create(*a);
@@ -881,11 +907,13 @@ internal static unsafe class MicroKernels128
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector128<float> c00 = Vector128<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector128.Load(b);
             var x0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);

@@ -10,7 +10,7 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class MicroKernels256
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile6x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile6x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero, c11 = Vector256<float>.Zero;
@@ -33,6 +33,8 @@ internal static unsafe class MicroKernels256
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x0 = Vector256.Create(*a);
@@ -101,7 +103,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile6x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile6x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero;
@@ -124,6 +126,8 @@ internal static unsafe class MicroKernels256
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var x0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(x0, b0, c00);
@@ -173,7 +177,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero, c11 = Vector256<float>.Zero;
@@ -191,6 +195,8 @@ internal static unsafe class MicroKernels256
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x0 = Vector256.Create(*a);
@@ -240,7 +246,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero;
@@ -258,6 +264,8 @@ internal static unsafe class MicroKernels256
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var x0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(x0, b0, c00);
@@ -294,7 +302,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero, c11 = Vector256<float>.Zero;
@@ -306,6 +314,8 @@ internal static unsafe class MicroKernels256
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x0 = Vector256.Create(*a);
@@ -337,7 +347,7 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero;
         Vector256<float> c10 = Vector256<float>.Zero;
@@ -349,6 +359,8 @@ internal static unsafe class MicroKernels256
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var x0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(x0, b0, c00);
@@ -373,11 +385,13 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = Vector256<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var b1 = Vector256.Load(b + 8);
             var x0 = Vector256.Create(*a);
@@ -400,11 +414,13 @@ internal static unsafe class MicroKernels256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector256<float> c00 = Vector256<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector256.Load(b);
             var x0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(x0, b0, c00);

@@ -10,7 +10,7 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class MicroKernels512
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -53,6 +53,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -164,7 +166,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -199,6 +201,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -285,7 +289,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile8x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -312,6 +316,8 @@ internal static unsafe class MicroKernels512
         float* a4 = a + 4 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -373,7 +379,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -399,6 +405,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -461,7 +469,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -483,6 +491,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -532,7 +542,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile4x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -550,6 +560,8 @@ internal static unsafe class MicroKernels512
         long s3 = 3 * row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -586,7 +598,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero, c12 = Vector512<float>.Zero;
@@ -602,6 +614,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -640,7 +654,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero, c11 = Vector512<float>.Zero;
@@ -654,6 +668,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -685,7 +701,7 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile2x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         Vector512<float> c10 = Vector512<float>.Zero;
@@ -697,6 +713,8 @@ internal static unsafe class MicroKernels512
         long s1 = row;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
@@ -721,11 +739,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x3(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero, c02 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var b2 = Vector512.Load(b + 32);
@@ -752,11 +772,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x2(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var b1 = Vector512.Load(b + 16);
             var x0 = Vector512.Create(*a);
@@ -779,11 +801,13 @@ internal static unsafe class MicroKernels512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate)
+    public static void Tile1x1(long kc, float* a, long row, long col, float* b, long step, float* c, long ldc, float alpha, int accumulate, float* next, long ahead)
     {
         Vector512<float> c00 = Vector512<float>.Zero;
         for (; kc > 0; kc--)
         {
+            if (Sse.IsSupported) Sse.Prefetch1(next);
+            next += ahead;
             var b0 = Vector512.Load(b);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);

@@ -1,5 +1,5 @@
 using System.Runtime.Intrinsics.X86;
-using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, void>;
+using unsafe TileKernel = delegate*<long, float*, long, long, float*, long, float*, long, float, int, float*, long, void>;
 
 namespace Sfn.Backends.Cpu;
 
@@ -62,13 +62,16 @@ internal sealed unsafe partial class PackedGemm
             var full = GemmKernels.Tile(mr, vectors);
             float* bj = finish && bias != null ? BiasOf(bias, p.BiasStride, col, cols, scratch + mr * nr) : null;
             float* ai = view.Start;
+            // While a panel is used, the next one comes from memory into the second-level cache, a slice with each register tile.
+            float* next = b + kc * step;
+            long ahead = _packedB > CachedB ? (step * mr + rows - 1) / rows : 0;
             for (int row = 0; row < rows; row += mr)
             {
                 int count = Math.Min(mr, rows - row);
                 float* ci = c + col + row * p.CRow;
                 if (cols == padded)
                 {
-                    if (count == mr) full(kc, ai, view.Row, view.Col, b, step, ci, p.CRow, alpha, accumulate);
+                    if (count == mr) full(kc, ai, view.Row, view.Col, b, step, ci, p.CRow, alpha, accumulate, next, ahead);
                     else Rest(kc, ai, view, b, step, ci, p.CRow, alpha, accumulate, count, vectors);
                 }
                 else
@@ -81,6 +84,7 @@ internal sealed unsafe partial class PackedGemm
                     GemmEpilogue.Apply(ci, p.CRow, count, cols, bj,
                         residual == null ? null : residual + row * p.ResidualRow + col, p.ResidualRow, p.Activation);
                 ai += view.Panel;
+                next += kc * ahead;
             }
         }
     }
@@ -99,17 +103,16 @@ internal sealed unsafe partial class PackedGemm
         // Where A must be packed it is packed for all blocks and all of K at once.
         float* packedA = null;
         long perBlock = 0;
-        if (p.ACol != 1)
+        if (!InPlaceA(p))
         {
-            perBlock = GemmPack.LayoutOf(rows, _kBlock, mr, p.ARow, p.ACol, 1).Floats;
+            perBlock = GemmPack.Floats(rows, _kBlock, mr);
             packedA = CpuScratch.Rent(ScratchUse.GemmA, perBlock * blocks * groups + rows + 64);
             for (int g = 0; g < groups; g++)
             {
                 for (int kb = _k0; kb < _k1; kb++)
                 {
                     int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
-                    var layout = GemmPack.LayoutOf(rows, kc, mr, p.ARow, p.ACol, 1);
-                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, layout, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc, 1,
+                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc, 1,
                         packedA + perBlock * blocks * groups);
                 }
             }
@@ -136,12 +139,8 @@ internal sealed unsafe partial class PackedGemm
                     {
                         int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
                         AView view;
-                        if (packedA == null) view = new AView { Start = a + g * _aGroup + k, Row = p.ARow, Col = 1, Panel = mr * p.ARow };
-                        else
-                        {
-                            var layout = GemmPack.LayoutOf(rows, kc, mr, p.ARow, p.ACol, 1);
-                            view = new AView { Start = packedA + (g * blocks + kb - _k0) * perBlock, Row = layout.Row, Col = layout.Col, Panel = layout.Panel };
-                        }
+                        if (packedA == null) view = new AView { Start = a + g * _aGroup + k * p.ACol, Row = p.ARow, Col = p.ACol, Panel = mr * p.ARow };
+                        else view = new AView { Start = packedA + (g * blocks + kb - _k0) * perBlock, Row = 1, Col = mr, Panel = GemmPack.PanelOf(kc, mr) };
                         float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
                         Rest(kc, view.Start + row / mr * view.Panel, view, b, step, scratch + g * tile, padded, p.Alpha, kb > _k0 ? 1 : 0, count, vectors);
                     }
@@ -165,14 +164,18 @@ internal sealed unsafe partial class PackedGemm
         }
     }
 
+    // The kernels read A one number at a time, so rows whose neighbours are a few floats apart cost no more than dense ones: the
+    // interleaved blocks of a gradient are read where they lie, each from the cache lines that the one before brought.
+    private static bool InPlaceA(in GemmProblem p) => p.ACol == 1 || (p.ARow != 1 && p.ACol <= MaxGroups);
+
     private AView ViewA(float* a, int rows, int kc)
     {
         ref readonly var p = ref _p;
-        if (p.ACol == 1) return new AView { Start = a, Row = p.ARow, Col = 1, Panel = _mr * p.ARow, Group = _aGroup };
-        var layout = GemmPack.LayoutOf(rows, kc, _mr, p.ARow, p.ACol, _groups);
-        float* d = CpuScratch.Rent(ScratchUse.GemmA, layout.Floats * _groups + (rows + 16L) * _groups + 64);
-        GemmPack.A(d, layout, _mr, a, p.ARow, p.ACol, rows, kc, _groups, d + layout.Floats * _groups);
-        return new AView { Start = d, Row = layout.Row, Col = layout.Col, Panel = layout.Panel, Group = layout.Floats };
+        if (InPlaceA(p)) return new AView { Start = a, Row = p.ARow, Col = p.ACol, Panel = _mr * p.ARow, Group = _aGroup };
+        long block = GemmPack.Floats(rows, kc, _mr);
+        float* d = CpuScratch.Rent(ScratchUse.GemmA, block * _groups + (rows + 16L) * _groups + 64);
+        GemmPack.A(d, _mr, a, p.ARow, p.ACol, rows, kc, _groups, d + block * _groups);
+        return new AView { Start = d, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(kc, _mr), Group = block };
     }
 
     private float* PanelOf(float* source, int distinct, int kb, int panel, int kc, bool whole, out long step)
@@ -200,7 +203,7 @@ internal sealed unsafe partial class PackedGemm
         {
             size = GemmKernels.StepOf(rows);
             TileKernel kernel = GemmKernels.Tile(size, vectors);
-            kernel(kc, a, view.Row, view.Col, b, step, c, ldc, alpha, accumulate);
+            kernel(kc, a, view.Row, view.Col, b, step, c, ldc, alpha, accumulate, b, 0);
             a += size * view.Row;
             c += size * ldc;
         }

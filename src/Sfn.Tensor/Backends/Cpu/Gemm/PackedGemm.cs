@@ -11,6 +11,7 @@ internal sealed unsafe partial class PackedGemm
     private const int TileRows = 96, TileCols = 960;
     private const int MaxGroups = 16;                // of interleaved blocks whose tiles fit the first-level cache together
     private const long PackedFloats = 5L << 19;      // 10 MiB of packed B at a time: within a shared cache
+    private const long CachedB = 64 << 10;           // floats of packed B that stay in a second-level cache by themselves
     private const long SmallestTile = 2L << 20;      // multiply-adds; smaller tiles cost more than the balance they bring
 
     private sealed class Phase(Action<int> body) : CpuJob
@@ -31,6 +32,7 @@ internal sealed unsafe partial class PackedGemm
     // One pass: the part of the problem whose B is packed at a time.
     private int _outer0, _outers, _n0, _nCols, _k0, _k1;   // batches, columns, K blocks
     private int _panels, _padded, _kSpan;
+    private long _packedB;                           // floats, 0 where B is read in place
     private int _distinctOuter, _distinctInner, _distinctGroups;
     private bool _inPlaceB, _edgeOnly;
     private float* _packed;
@@ -98,6 +100,9 @@ internal sealed unsafe partial class PackedGemm
             if ((long)p.K * Math.Min(padded, TileCols) > room) kChunk = (int)Math.Max(1, room / ((long)_kBlock * Math.Min(padded, 2 * TileCols)));
             long span = Math.Min(p.K, (long)kChunk * _kBlock);
             nChunk = (int)Math.Min(padded, Math.Max(_nr, room / span / _nr * _nr));
+            // Equal parts: a last one of few columns would read all of A for little.
+            int parts = (padded + nChunk - 1) / nChunk, panels = (padded + _nr - 1) / _nr;
+            nChunk = (panels + parts - 1) / parts * _nr;
         }
 
         for (_outer0 = 0; _outer0 < p.Batch0; _outer0 += outers)
@@ -128,6 +133,7 @@ internal sealed unsafe partial class PackedGemm
         // In place, only a last panel that is no whole number of vectors is packed.
         _edgeOnly = _inPlaceB;
         int packs = distinct * (_k1 - _k0) * (!_inPlaceB ? _panels : _padded != _nCols ? 1 : 0);
+        _packedB = _inPlaceB ? 0 : (long)distinct * _kSpan * _padded;
         if (packs > 0)
         {
             _packed = CpuScratch.Rent(ScratchUse.GemmB, (long)distinct * _kSpan * _padded);

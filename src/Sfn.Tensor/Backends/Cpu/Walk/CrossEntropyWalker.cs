@@ -41,14 +41,17 @@ internal static unsafe class CrossEntropyWalker
             Gradient = gradient,
             Scale = scale,
         };
-        Chunked.Run(kernel, rows, Chunked.Rows(classes));
+        // Out of cache, lines are fetched beside the exponentials: the row to come, or the next block of a long row.
+        bool ahead = gradient && Streaming.Pays(rows * classes);
+        if (ahead) kernel.Ahead = classes <= Streaming.LongestAhead ? logitsRow : Block;
+        Chunked.Run(kernel, rows, ahead ? Math.Max(1, Streaming.Chunk / classes) : Chunked.Rows(classes));
     }
 
     private struct Kernel : IRangeKernel
     {
         public float* Logits, Losses;
         public int* Targets;
-        public long Row;
+        public long Row, Ahead;
         public int Classes, Ignore;
         public bool Gradient;
         public float Scale;
@@ -63,16 +66,17 @@ internal static unsafe class CrossEntropyWalker
                     Losses[r] = 0;
                     if (Gradient) new Span<float>(x, Classes).Clear();
                 }
-                else if (Vector512.IsHardwareAccelerated) Losses[r] = One<Two<F16>>(x, Classes, Targets[r], Gradient, Scale);
-                else if (Vector256.IsHardwareAccelerated) Losses[r] = One<Two<F8>>(x, Classes, Targets[r], Gradient, Scale);
-                else if (Vector128.IsHardwareAccelerated) Losses[r] = One<Two<F4>>(x, Classes, Targets[r], Gradient, Scale);
-                else Losses[r] = One<F1>(x, Classes, Targets[r], Gradient, Scale);
+                else if (Vector512.IsHardwareAccelerated) Losses[r] = One<Two<F16>, F16x4>(x, Classes, Targets[r], Gradient, Scale, Ahead);
+                else if (Vector256.IsHardwareAccelerated) Losses[r] = One<Two<F8>, Two<F8>>(x, Classes, Targets[r], Gradient, Scale, Ahead);
+                else if (Vector128.IsHardwareAccelerated) Losses[r] = One<Two<F4>, Two<F4>>(x, Classes, Targets[r], Gradient, Scale, Ahead);
+                else Losses[r] = One<F1, F1>(x, Classes, Targets[r], Gradient, Scale, Ahead);
             }
         }
     }
 
     /// <summary>One row on a lane of choice: its loss, and the gradient in place.</summary>
-    internal static float One<L>(float* x, int n, int target, bool gradient, float scale) where L : struct, IVectorLane<L>
+    internal static float One<L, Q>(float* x, int n, int target, bool gradient, float scale, long ahead)
+        where L : struct, IVectorLane<L> where Q : struct, IVectorLane<Q>
     {
         int blocks = (n + Block - 1) / Block;
         float* shifts = CpuScratch.Rent(ScratchUse.Rows, blocks);
@@ -84,7 +88,7 @@ internal static unsafe class CrossEntropyWalker
             float blockMax = ReduceWalker.Tree<MaxMonoid, L>(new MaxMonoid(), block, count);
             // A block of -inf alone adds nothing; its own maximum as a shift would give inf - inf.
             float shift = blockMax == float.NegativeInfinity ? 0 : blockMax;
-            float blockSum = Exponentials<L>(block, count, shift, gradient);
+            float blockSum = Exponentials<Q>(block, count, shift, gradient, ahead);
             shifts[k] = blockMax;
             // The first block that holds a number sets the scale; NaN goes into the sum by itself.
             if (blockMax == float.NegativeInfinity) continue;
@@ -107,15 +111,15 @@ internal static unsafe class CrossEntropyWalker
     }
 
     /// <summary>Σ e^(x − shift), and the terms in place of x.</summary>
-    private static float Exponentials<L>(float* x, int n, float shift, bool store) where L : struct, IVectorLane<L>
+    private static float Exponentials<L>(float* x, int n, float shift, bool store, long ahead) where L : struct, IVectorLane<L>
     {
         int rest = n % L.Width;
-        float sum = ExponentialsWhole<L>(x, n - rest, shift, store);
+        float sum = ExponentialsWhole<L>(x, n - rest, shift, store, ahead);
         return rest == 0 ? sum : sum + ExponentialsTail<L>(x + n - rest, rest, shift, store);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static float ExponentialsWhole<L>(float* x, int n, float shift, bool store) where L : struct, IVectorLane<L>
+    private static float ExponentialsWhole<L>(float* x, int n, float shift, bool store, long ahead) where L : struct, IVectorLane<L>
     {
         L first = L.Of(0f), minus = L.Of(shift);
         for (int i = 0; i < n; i += L.Width)
@@ -123,6 +127,7 @@ internal static unsafe class CrossEntropyWalker
             L v = L.Exp(L.Load(x + i) - minus);
             if (store) v.Store(x + i);
             first += v;
+            if (ahead != 0) Streaming.Fetch<L>(x + i + ahead);
         }
         return first.Fold(new SumMonoid());
     }

@@ -8,30 +8,38 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class MapWalker
 {
     /// <summary>y = f(x); y may be x.</summary>
-    public static void Forward<TOp>(TOp op, float* x, float* y, long n) where TOp : struct, IUnary =>
-        Chunked.Run(new ForwardKernel<TOp> { Op = op, X = x, Y = y }, n, Chunked.Elements);
+    public static void Forward<TOp>(TOp op, float* x, float* y, long n) where TOp : struct, IUnary
+    {
+        if (x != y && Streaming.Pays(n)) Chunked.Run(new ForwardKernel<TOp, Streamed> { Op = op, X = x, Y = y }, n, Streaming.Chunk);
+        else Chunked.Run(new ForwardKernel<TOp, Cached> { Op = op, X = x, Y = y }, n, Chunked.Elements);
+    }
 
     /// <summary>dx = f'(x)·dy, or dx += with <paramref name="accumulate"/>; x or y is null where the op does not keep it; dx may be dy.</summary>
-    public static void Backward<TOp>(TOp op, float* x, float* y, float* dy, float* dx, long n, bool accumulate) where TOp : struct, IUnary =>
-        Chunked.Run(
-            new BackwardKernel<TOp> { Op = op, X = x == null ? dy : x, Y = y == null ? dy : y, Dy = dy, Dx = dx, Accumulate = accumulate },
-            n, Chunked.Elements);
+    public static void Backward<TOp>(TOp op, float* x, float* y, float* dy, float* dx, long n, bool accumulate) where TOp : struct, IUnary
+    {
+        if (x == null) x = dy;
+        if (y == null) y = dy;
+        if (!accumulate && dx != x && dx != y && dx != dy && Streaming.Pays(n))
+            Chunked.Run(new BackwardKernel<TOp, Streamed> { Op = op, X = x, Y = y, Dy = dy, Dx = dx }, n, Streaming.Chunk);
+        else
+            Chunked.Run(new BackwardKernel<TOp, Cached> { Op = op, X = x, Y = y, Dy = dy, Dx = dx, Accumulate = accumulate }, n, Chunked.Elements);
+    }
 
-    private struct ForwardKernel<TOp> : IRangeKernel where TOp : struct, IUnary
+    private struct ForwardKernel<TOp, TStore> : IRangeKernel where TOp : struct, IUnary where TStore : struct, IStore
     {
         public TOp Op;
         public float* X, Y;
 
         public readonly void Range(long begin, long count)
         {
-            if (Vector512.IsHardwareAccelerated) Forward<TOp, Two<F16>>(Op, X + begin, Y + begin, count);
-            else if (Vector256.IsHardwareAccelerated) Forward<TOp, Two<F8>>(Op, X + begin, Y + begin, count);
-            else if (Vector128.IsHardwareAccelerated) Forward<TOp, Two<F4>>(Op, X + begin, Y + begin, count);
-            else Forward<TOp, F1>(Op, X + begin, Y + begin, count);
+            if (Vector512.IsHardwareAccelerated) Forward<TOp, F16x4, TStore>(Op, X + begin, Y + begin, count);
+            else if (Vector256.IsHardwareAccelerated) Forward<TOp, Two<F8>, TStore>(Op, X + begin, Y + begin, count);
+            else if (Vector128.IsHardwareAccelerated) Forward<TOp, Two<F4>, TStore>(Op, X + begin, Y + begin, count);
+            else Forward<TOp, F1, TStore>(Op, X + begin, Y + begin, count);
         }
     }
 
-    private struct BackwardKernel<TOp> : IRangeKernel where TOp : struct, IUnary
+    private struct BackwardKernel<TOp, TStore> : IRangeKernel where TOp : struct, IUnary where TStore : struct, IStore
     {
         public TOp Op;
         public float* X, Y, Dy, Dx;
@@ -39,20 +47,30 @@ internal static unsafe class MapWalker
 
         public readonly void Range(long begin, long count)
         {
-            if (Vector512.IsHardwareAccelerated) Backward<TOp, Two<F16>>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
-            else if (Vector256.IsHardwareAccelerated) Backward<TOp, Two<F8>>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
-            else if (Vector128.IsHardwareAccelerated) Backward<TOp, Two<F4>>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
-            else Backward<TOp, F1>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
+            if (Vector512.IsHardwareAccelerated) Backward<TOp, Two<F16>, TStore>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
+            else if (Vector256.IsHardwareAccelerated) Backward<TOp, Two<F8>, TStore>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
+            else if (Vector128.IsHardwareAccelerated) Backward<TOp, Two<F4>, TStore>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
+            else Backward<TOp, F1, TStore>(Op, X + begin, Y + begin, Dy + begin, Dx + begin, count, Accumulate);
         }
     }
 
     /// <summary>One range on this thread, on a lane of choice.</summary>
+    internal static void Forward<TOp, L>(TOp op, float* x, float* y, long n) where TOp : struct, IUnary where L : struct, IVectorLane<L> =>
+        Forward<TOp, L, Cached>(op, x, y, n);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void Forward<TOp, L>(TOp op, float* x, float* y, long n) where TOp : struct, IUnary where L : struct, IVectorLane<L>
+    private static void Forward<TOp, L, TStore>(TOp op, float* x, float* y, long n)
+        where TOp : struct, IUnary where L : struct, IVectorLane<L> where TStore : struct, IStore
     {
         long i = 0;
-        for (; i <= n - L.Width; i += L.Width) op.Forward(L.Load(x + i)).Store(y + i);
+        if (TStore.Streams)
+        {
+            i = Streaming.Head(y, n);
+            Forward<TOp, L, Cached>(op, x, y, i);
+        }
+        for (; i <= n - L.Width; i += L.Width) TStore.Put(op.Forward(L.Load(x + i)), y + i);
         if (i < n) ForwardTail<TOp, L>(op, x + i, y + i, (int)(n - i));
+        if (TStore.Streams) Streaming.Fence();
     }
 
     [SkipLocalsInit]
@@ -65,19 +83,24 @@ internal static unsafe class MapWalker
         Tail.Copy(lane, y, count);
     }
 
-    /// <summary>One range on this thread, on a lane of choice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void Backward<TOp, L>(TOp op, float* x, float* y, float* dy, float* dx, long n, bool accumulate)
-        where TOp : struct, IUnary where L : struct, IVectorLane<L>
+    private static void Backward<TOp, L, TStore>(TOp op, float* x, float* y, float* dy, float* dx, long n, bool accumulate)
+        where TOp : struct, IUnary where L : struct, IVectorLane<L> where TStore : struct, IStore
     {
         long i = 0;
+        if (TStore.Streams)
+        {
+            i = Streaming.Head(dx, n);
+            Backward<TOp, L, Cached>(op, x, y, dy, dx, i, accumulate);
+        }
         for (; i <= n - L.Width; i += L.Width)
         {
             L gradient = op.Backward(L.Load(x + i), L.Load(y + i), L.Load(dy + i));
             if (accumulate) gradient += L.Load(dx + i);
-            gradient.Store(dx + i);
+            TStore.Put(gradient, dx + i);
         }
         if (i < n) BackwardTail<TOp, L>(op, x + i, y + i, dy + i, dx + i, (int)(n - i), accumulate);
+        if (TStore.Streams) Streaming.Fence();
     }
 
     [SkipLocalsInit]
@@ -91,7 +114,7 @@ internal static unsafe class MapWalker
         Tail.Copy(y, ys, count);
         Tail.Copy(dy, dys, count);
         if (accumulate) Tail.Copy(dx, dxs, count);
-        Backward<TOp, L>(op, xs, ys, dys, dxs, L.Width, accumulate);
+        Backward<TOp, L, Cached>(op, xs, ys, dys, dxs, L.Width, accumulate);
         Tail.Copy(dxs, dx, count);
     }
 }

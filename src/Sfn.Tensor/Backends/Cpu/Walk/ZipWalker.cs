@@ -53,8 +53,20 @@ internal static unsafe class ZipWalker
             rows = 1;
         }
         if (rows <= 0 || cols <= 0) return;
-        long pieces = (cols + Chunked.Elements - 1) / Chunked.Elements;
-        var kernel = new Kernel<TOp, TPart>
+        if (target != a && target != b && target != y && target != dy && Streaming.Pays(rows * cols, cols))
+            Run<TOp, TPart, Streamed>(op, a, b, y, dy, target, rows, cols, aRow, aCol, bRow, bCol, Streaming.Chunk);
+        else Run<TOp, TPart, Cached>(op, a, b, y, dy, target, rows, cols, aRow, aCol, bRow, bCol, Chunked.Elements);
+
+        static bool IsStep(long stride) => stride is 0 or 1;
+        static bool Flat(long row, long col, long cols) => col == 1 ? row == cols : row == 0;
+    }
+
+    private static void Run<TOp, TPart, TStore>(TOp op, float* a, float* b, float* y, float* dy, float* target,
+        long rows, long cols, long aRow, long aCol, long bRow, long bCol, long piece)
+        where TOp : struct, IBinary where TPart : struct, IPart where TStore : struct, IStore
+    {
+        long pieces = (cols + piece - 1) / piece;
+        var kernel = new Kernel<TOp, TPart, TStore>
         {
             Op = op,
             A = a,
@@ -68,11 +80,9 @@ internal static unsafe class ZipWalker
             ADense = aCol == 1,
             BDense = bCol == 1,
             Pieces = pieces,
+            Piece = piece,
         };
-        Chunked.Run(kernel, rows * pieces, Chunked.Rows(cols));
-
-        static bool IsStep(long stride) => stride is 0 or 1;
-        static bool Flat(long row, long col, long cols) => col == 1 ? row == cols : row == 0;
+        Chunked.Run(kernel, rows * pieces, Math.Max(1, piece / cols));
     }
 
     /// <summary>Which of the three bodies of a binary op is walked.</summary>
@@ -107,42 +117,48 @@ internal static unsafe class ZipWalker
         public static L Of<TOp, L>(TOp op, L a, L b, L y, L dy) where TOp : struct, IBinary where L : struct, ILane<L> => op.BackwardB(a, b, y, dy);
     }
 
-    private struct Kernel<TOp, TPart> : IRangeKernel where TOp : struct, IBinary where TPart : struct, IPart
+    private struct Kernel<TOp, TPart, TStore> : IRangeKernel where TOp : struct, IBinary where TPart : struct, IPart where TStore : struct, IStore
     {
         public TOp Op;
         public float* A, B, Y, Dy, Target;
-        public long Cols, ARow, BRow, Pieces;
+        public long Cols, ARow, BRow, Pieces, Piece;
         public bool ADense, BDense;
 
         public readonly void Range(long begin, long count)
         {
             for (long item = begin; item < begin + count; item++)
             {
-                long row = item / Pieces, from = (item - row * Pieces) * Chunked.Elements;
-                long n = Pieces == 1 ? Cols : Math.Min(Chunked.Elements, Cols - from);
+                long row = item / Pieces, from = (item - row * Pieces) * Piece;
+                long n = Pieces == 1 ? Cols : Math.Min(Piece, Cols - from);
                 float* a = A + row * ARow + (ADense ? from : 0), b = B + row * BRow + (BDense ? from : 0);
                 long at = row * Cols + from;
                 float* y = TPart.Gradient ? Y + at : null, dy = TPart.Gradient ? Dy + at : null;
-                if (Vector512.IsHardwareAccelerated) Row<TOp, TPart, Two<F16>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
-                else if (Vector256.IsHardwareAccelerated) Row<TOp, TPart, Two<F8>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
-                else if (Vector128.IsHardwareAccelerated) Row<TOp, TPart, Two<F4>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
-                else Row<TOp, TPart, F1>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
+                if (Vector512.IsHardwareAccelerated) Row<TOp, TPart, TStore, Two<F16>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
+                else if (Vector256.IsHardwareAccelerated) Row<TOp, TPart, TStore, Two<F8>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
+                else if (Vector128.IsHardwareAccelerated) Row<TOp, TPart, TStore, Two<F4>>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
+                else Row<TOp, TPart, TStore, F1>(Op, a, ADense, b, BDense, y, dy, Target + at, n);
             }
+            if (TStore.Streams) Streaming.Fence();
         }
     }
 
     /// <summary>One row on this thread, on a lane of choice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void Row<TOp, TPart, L>(TOp op, float* a, bool aDense, float* b, bool bDense, float* y, float* dy, float* target, long n)
-        where TOp : struct, IBinary where TPart : struct, IPart where L : struct, IVectorLane<L>
+    internal static void Row<TOp, TPart, TStore, L>(TOp op, float* a, bool aDense, float* b, bool bDense, float* y, float* dy, float* target, long n)
+        where TOp : struct, IBinary where TPart : struct, IPart where TStore : struct, IStore where L : struct, IVectorLane<L>
     {
         long i = 0;
+        if (TStore.Streams)
+        {
+            i = Streaming.Head(target, n);
+            Row<TOp, TPart, Cached, L>(op, a, aDense, b, bDense, y, dy, target, i);
+        }
         for (; i <= n - L.Width; i += L.Width)
         {
             L va = aDense ? L.Load(a + i) : L.Of(*a);
             L vb = bDense ? L.Load(b + i) : L.Of(*b);
             L vy = TPart.Gradient ? L.Load(y + i) : default, vdy = TPart.Gradient ? L.Load(dy + i) : default;
-            TPart.Of(op, va, vb, vy, vdy).Store(target + i);
+            TStore.Put(TPart.Of(op, va, vb, vy, vdy), target + i);
         }
         if (i == n) return;
         if (aDense) a += i;
@@ -164,7 +180,7 @@ internal static unsafe class ZipWalker
             Tail.Copy(y, ly, count);
             Tail.Copy(dy, ldy, count);
         }
-        Row<TOp, TPart, L>(op, la, aDense, lb, bDense, ly, ldy, ly, L.Width);
+        Row<TOp, TPart, Cached, L>(op, la, aDense, lb, bDense, ly, ldy, ly, L.Width);
         Tail.Copy(ly, target, count);
     }
 }
