@@ -73,7 +73,7 @@ internal static class MatMulBench
         try
         {
             PrintPeaks(report, threads);
-            report.Heading($"C = A·B, float32, A {M} x {K}, B {K} x {N}: GFLOP/s, share of the FMA peak of one thread (steps 8 to 10: of all), gain over the step before");
+            report.Heading($"C = A·B, float32, A {M} x {K}, B {K} x {N}: share of the FMA peak of one thread (steps 8 to 10: of all threads)");
             var check = new Check(product);
             foreach (var step in steps)
             {
