@@ -11,6 +11,7 @@ internal sealed class Options
           limits   FMA peak and bandwidth of this machine, then every hot kernel as a share of its limit
           ffn      feedforward of all structures at 63 % and 32 %: time and speed-up over dense
           step     whole training steps (a) 6 x 384 and (b) 12 x 768: tokens/s, share of the peak, memory
+          matmul   the steps from three loops to the engine's matrix product (--only N: that step)
           decode   generation with model (b) for all structures: tokens/s, bytes per token, share of the read bandwidth
           scaling  training tokens/s against threads, width, context and vocabulary; attention's memory against context (--only NAME: one of them)
           busy     matmul while another process keeps a core busy, against the same in quiet: at least a third

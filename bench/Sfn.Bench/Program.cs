@@ -1,5 +1,6 @@
 using Sfn.Backends.Cpu;
 using Sfn.Bench;
+using Sfn.Bench.MatMulVariants;
 
 // The benchmark command: every figure is verified before it is timed, and reported as a share of a limit measured in the same run.
 var options = new Options(args);
@@ -15,6 +16,7 @@ switch (options.Command)
     case "busy": Busy.Run(options, report); break;
     case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
+    case "matmul": MatMulBench.Run(options, report); break;
     case "micro": return Micro.Run(options.Rest);
     default:
         Console.Error.WriteLine(Options.Usage);
