@@ -29,15 +29,14 @@ internal static class FfnBench
 
     private static void Turns(Options options, Candidate dense, Candidate other)
     {
-        var watch = Stopwatch.StartNew();
-        for (int turn = 0; turn < 5 || watch.Elapsed.TotalSeconds < 2 * options.Seconds; turn++)
+        var turns = new BesidePeak<(double DenseForward, double OtherForward, double DenseBoth, double OtherBoth)>(2 * options.Seconds, 0.02);
+        while (turns.More) turns.Measure(() => (dense.Forward(), other.Forward(), dense.Both(), other.Both()));
+        foreach (var (turn, peak) in turns.Values)
         {
-            double before = Machine.Peak(0.01), denseForward = dense.Forward(), otherForward = other.Forward(), denseBoth = dense.Both(), between = Machine.Peak(0.01);
-            double otherBoth = other.Both(), after = Machine.Peak(0.01);
-            dense.Add(denseForward, denseBoth, Math.Max(before, between));
+            dense.Add(turn.DenseForward, turn.DenseBoth, peak);
             if (other == dense) continue;
-            other.Add(otherForward, otherBoth, Math.Max(between, after));
-            other.Compare(denseForward / otherForward, denseBoth / otherBoth);
+            other.Add(turn.OtherForward, turn.OtherBoth, peak);
+            other.Compare(turn.DenseForward / turn.OtherForward, turn.DenseBoth / turn.OtherBoth);
         }
     }
 

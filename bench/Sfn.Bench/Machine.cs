@@ -13,6 +13,7 @@ internal static unsafe class Machine
     private const long Stream = 16 << 20;   // floats per array: 64 MB, beyond any L3 share of two cores
     private static float* s_a, s_b;
     private static float s_sink;
+    private static int s_bestThreads;
 
     /// <summary>FMA rate in FLOP/s at the widest vectors, for about <paramref name="seconds"/>.</summary>
     public static double Peak(double seconds)
@@ -29,8 +30,13 @@ internal static unsafe class Machine
             rate = Math.Max(rate, job.Flops * CpuPool.Threads / took);
             if (took < seconds / 8) rounds *= 2;
         }
+        BestPeak = CpuPool.Threads == s_bestThreads ? Math.Max(BestPeak, rate) : rate;
+        s_bestThreads = CpuPool.Threads;
         return rate;
     }
+
+    /// <summary>The largest result of <see cref="Peak"/> so far with the present number of threads.</summary>
+    public static double BestPeak { get; private set; }
 
     /// <summary>Bytes per second of a copy with non-temporal stores, reads and writes counted.</summary>
     public static double CopyBandwidth() => Best(2, static (a, b, n) => Copy(a, b, n));

@@ -103,26 +103,16 @@ internal static class Scaling
         for (int i = 0; i < 2 || (warmUp.Elapsed.TotalSeconds < 0.7 && i < 50); i++) last = Step(true);
         if (!(last < first)) report.Wrong(name, $"the loss did not fall: {first:F4} to {last:F4}");
 
-        // Each step stands between two looks at the peak; the larger is what the machine could do meanwhile. A step counts only if both looks saw the whole
-        // machine (90 % of the best look): a core that others held for a while would bend the curve. After four times the budget every step counts.
-        double flops = Flops(config, batch), budget = 2 * options.Seconds;
-        var steps = new List<(double Seconds, double Lower, double Peak)>();
-        var watch = Stopwatch.StartNew();
-        double before = Machine.Peak(0.02), best = before;
-        bool Clean((double Seconds, double Lower, double Peak) step) => step.Lower >= 0.9 * best;
-        while ((steps.Count(Clean) < 3 || watch.Elapsed.TotalSeconds < budget) && (steps.Count < 3 || watch.Elapsed.TotalSeconds < 4 * budget))
+        double flops = Flops(config, batch);
+        var steps = new BesidePeak<double>(2 * options.Seconds, 0.02, least: 3);
+        while (steps.More) steps.Measure(() =>
         {
             long began = Stopwatch.GetTimestamp();
             Step(false);
-            double took = Stopwatch.GetElapsedTime(began).TotalSeconds, after = Machine.Peak(0.02);
-            steps.Add((took, Math.Min(before, after), Math.Max(before, after)));
-            best = Math.Max(best, after);
-            before = after;
-        }
-        if (steps.Count(Clean) >= 3) steps.RemoveAll(s => !Clean(s));
-        List<double> times = [.. steps.Select(s => s.Seconds)], shares = [.. steps.Select(s => flops / s.Seconds / s.Peak)];
-        List<double> peaks = [.. steps.Select(s => s.Peak)];
-        double speed = batch * config.Context / Timing.Median(times), share = Timing.Median(shares);
+            return Stopwatch.GetElapsedTime(began).TotalSeconds;
+        });
+        List<double> times = [.. steps.Values.Select(s => s.Value)], peaks = [.. steps.Values.Select(s => s.Peak)];
+        double speed = batch * config.Context / Timing.Median(times), share = Timing.Median([.. steps.Values.Select(s => flops / s.Value / s.Peak)]);
         Timing.Plausible(report, name, share);
         report.Line("scaling", name, ("tokens/s", speed, "F0"), ("of peak", share, "P1"), ("ms", Timing.Median(times) * 1e3, "F1"),
             ("GFLOP/s peak", Timing.Median(peaks) / 1e9, "F0"), ("MB tensors", Memory.Peak() / 1e6, "F1"),

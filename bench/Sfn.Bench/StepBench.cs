@@ -47,22 +47,22 @@ internal static class StepBench
         if (!(last < first)) report.Wrong(name, $"the loss did not fall: {first:F4} to {last:F4}");
 
         double flops = new ModelCounts(config).TrainingFlops(Batch, 1);
-        var times = new List<double>();
-        var shares = new List<double>();
         long managed = GC.GetAllocatedBytesForCurrentThread(), blocks = Memory.Allocations();
-        var watch = Stopwatch.StartNew();
-        while (times.Count < 5 || watch.Elapsed.TotalSeconds < seconds)
+        var steps = new BesidePeak<double>(seconds, 0.03);
+        int count = 0;
+        while (steps.More)
         {
-            double peak = Machine.Peak(0.03);
-            long began = Stopwatch.GetTimestamp();
-            Step(false);
-            double took = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            times.Add(took);
-            shares.Add(flops / took / ((peak + Machine.Peak(0.03)) / 2));
+            steps.Measure(() =>
+            {
+                long began = Stopwatch.GetTimestamp();
+                Step(false);
+                return Stopwatch.GetElapsedTime(began).TotalSeconds;
+            });
+            count++;
         }
-        managed = (GC.GetAllocatedBytesForCurrentThread() - managed) / times.Count;
+        managed = (GC.GetAllocatedBytesForCurrentThread() - managed) / count;
         blocks = Memory.Allocations() - blocks;
-        double median = Timing.Median(times), share = Timing.Median(shares);
+        double median = Timing.Median([.. steps.Values.Select(s => s.Value)]), share = Timing.Median([.. steps.Values.Select(s => flops / s.Value / s.Peak)]);
         report.Line("step", name, ("tokens/s", Batch * context / median, "F0"), ("ms", median * 1e3, "F0"), ("GFLOP/s", flops / median / 1e9, "F0"),
             ("of peak", share, "P1"),
             ("MB tensors", Memory.PeakReserved() / 1e6, "F0"), ("MB resident", Process.GetCurrentProcess().PeakWorkingSet64 / 1e6, "F0"),

@@ -13,8 +13,7 @@ internal static class Timing
 
     /// <summary>Median seconds of <paramref name="run"/>, and the median ratio of its FLOP rate to the FMA peak measured beside each batch.</summary>
     /// <remarks>
-    /// Each batch of about 20 ms stands between two measurements of the peak, and the larger counts: what disturbs a measurement can only lower it. A median
-    /// above 1 is measured once more, with longer looks at the peak.
+    /// Batches of about 20 ms, see <see cref="BesidePeak{T}"/>. A median above 1 is measured once more, with longer looks at the peak.
     /// </remarks>
     public static (double Seconds, double Share) AgainstPeak(double flops, double seconds, Action run)
     {
@@ -34,28 +33,23 @@ internal static class Timing
 
     private static (double Seconds, double Share) Batches(double flops, double seconds, double look, Action run)
     {
-        var times = new List<double>();
-        var shares = new List<double>();
-        var watch = Stopwatch.StartNew();
-        double before = Machine.Peak(look);
-        while (times.Count < 5 || watch.Elapsed.TotalSeconds < seconds)
+        var batches = new BesidePeak<double>(seconds, look);
+        while (batches.More) batches.Measure(() =>
         {
-            double one;
+            double took;
             int runs = 0;
             long began = Stopwatch.GetTimestamp();
             do
             {
                 run();
                 runs++;
-                one = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                took = Stopwatch.GetElapsedTime(began).TotalSeconds;
             }
-            while (one < 0.02);
-            double after = Machine.Peak(look);
-            times.Add(one / runs);
-            shares.Add(flops / (one / runs) / Math.Max(before, after));
-            before = after;
-        }
-        return (Median(times), Median(shares));
+            while (took < 0.02);
+            return took / runs;
+        });
+        var values = batches.Values;
+        return (Median([.. values.Select(v => v.Value)]), Median([.. values.Select(v => flops / v.Value / v.Peak)]));
     }
 
     /// <summary>Median seconds of <paramref name="run"/>.</summary>
