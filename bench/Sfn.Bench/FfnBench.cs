@@ -110,7 +110,8 @@ internal static class FfnBench
             bool compared = _fasterBoth.Count > 0;
             double share = Timing.Median(_share);
             report.Line("ffn", $"{width} {_name}", ("ms fwd", Timing.Median(_forward) * 1e3, "F2"), ("ms f+b", Timing.Median(_both) * 1e3, "F2"),
-                ("x fwd", compared ? Timing.Median(_fasterForward) : 1, "F2"), ("x f+b", compared ? Timing.Median(_fasterBoth) : 1, "F2"), ("of peak", share, "P1"));
+                ("x fwd", compared ? Timing.Median(_fasterForward) : 1, "F2"), ("x f+b", compared ? Timing.Median(_fasterBoth) : 1, "F2"),
+                ("of peak", share, "P1"));
             Timing.Plausible(report, _name, share);
         }
 

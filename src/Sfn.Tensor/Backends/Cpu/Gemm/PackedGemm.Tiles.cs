@@ -34,6 +34,18 @@ internal sealed unsafe partial class PackedGemm
     private void DirectTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int outer, int inner, float* scratch)
     {
         ref readonly var p = ref _p;
+        float* source = p.B + outer * p.B0 + inner * p.B1;
+        int blocks = _k1 - _k0;
+        if (blocks > 1 && _groups == 1 && (long)rows * _kSpan <= CachedA)
+        {
+            // All of A's rows stay in the second-level cache, so a panel's part of C can stay in the first until it is finished.
+            var views = stackalloc AView[blocks];
+            WholeA(views, a, rows);
+            for (int j = j0; j < j1; j++)
+                for (int kb = _k0; kb < _k1; kb++)
+                    Stripe(views[kb - _k0], c, bias, residual, rows, j, j + 1, kb, Math.Min(_kBlock, p.K - kb * _kBlock), source, Distinct(outer, inner, 0), scratch);
+            return;
+        }
         for (int kb = _k0; kb < _k1; kb++)
         {
             int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
@@ -41,7 +53,7 @@ internal sealed unsafe partial class PackedGemm
             for (int g = 0; g < _groups; g++)
             {
                 Stripe(view, c + g * _cGroup, bias == null ? null : bias + g * _biasGroup, residual, rows, j0, j1, kb, kc,
-                    p.B + outer * p.B0 + inner * p.B1 + g * _bGroup, Distinct(outer, inner, g), scratch);
+                    source + g * _bGroup, Distinct(outer, inner, g), scratch);
                 view.Start += view.Group;
             }
         }
@@ -176,6 +188,27 @@ internal sealed unsafe partial class PackedGemm
         float* d = CpuScratch.Rent(ScratchUse.GemmA, block * _groups + (rows + 16L) * _groups + 64);
         GemmPack.A(d, _mr, a, p.ARow, p.ACol, rows, kc, _groups, d + block * _groups);
         return new AView { Start = d, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(kc, _mr), Group = block };
+    }
+
+    // The views of all K blocks of a pass.
+    private void WholeA(AView* views, float* a, int rows)
+    {
+        ref readonly var p = ref _p;
+        bool inPlace = InPlaceA(p);
+        long block = GemmPack.Floats(rows, _kBlock, _mr);
+        float* packed = inPlace ? null : CpuScratch.Rent(ScratchUse.GemmA, block * (_k1 - _k0) + rows + 80);
+        for (int kb = _k0; kb < _k1; kb++)
+        {
+            int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
+            float* from = a + k * p.ACol;
+            if (inPlace) views[kb - _k0] = new AView { Start = from, Row = p.ARow, Col = p.ACol, Panel = _mr * p.ARow };
+            else
+            {
+                GemmPack.A(packed, _mr, from, p.ARow, p.ACol, rows, kc, 1, packed + block);
+                views[kb - _k0] = new AView { Start = packed, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(kc, _mr) };
+                packed += block;
+            }
+        }
     }
 
     private float* PanelOf(float* source, int distinct, int kb, int panel, int kc, bool whole, out long step)

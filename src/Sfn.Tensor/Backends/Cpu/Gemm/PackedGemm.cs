@@ -11,6 +11,7 @@ internal sealed unsafe partial class PackedGemm
     private const int TileRows = 96, TileCols = 960;
     private const int MaxGroups = 16;                // of interleaved blocks whose tiles fit the first-level cache together
     private const long PackedFloats = 5L << 19;      // 10 MiB of packed B at a time: within a shared cache
+    private const long CachedA = 144 << 10;          // floats of A that a second-level cache holds beside panels of B
     private const long CachedB = 64 << 10;           // floats of packed B that stay in a second-level cache by themselves
     private const long SmallestTile = 2L << 20;      // multiply-adds; smaller tiles cost more than the balance they bring
 
