@@ -20,7 +20,14 @@ internal sealed class BesidePeak<T>(double seconds, double look, int least = 5)
     public bool More => _all.Count < least || _watch.Elapsed.TotalSeconds < seconds || (Counted < least && _watch.Elapsed.TotalSeconds < 4 * seconds);
 
     /// <summary>What counts: each value with the peak beside it.</summary>
-    public IReadOnlyList<(T Value, double Peak)> Values => [.. _all.Where(m => Counted < Math.Min(3, least) || Counts(m)).Select(m => (m.Value, m.Peak))];
+    public IReadOnlyList<(T Value, double Peak)> Values
+    {
+        get
+        {
+            bool enough = Counted >= Math.Min(3, least);
+            return [.. _all.Where(m => !enough || Counts(m)).Select(m => (m.Value, m.Peak))];
+        }
+    }
 
     /// <summary>Takes one measurement.</summary>
     public void Measure(Func<T> measure)

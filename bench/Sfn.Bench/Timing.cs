@@ -34,22 +34,25 @@ internal static class Timing
     private static (double Seconds, double Share) Batches(double flops, double seconds, double look, Action run)
     {
         var batches = new BesidePeak<double>(seconds, look);
-        while (batches.More) batches.Measure(() =>
-        {
-            double took;
-            int runs = 0;
-            long began = Stopwatch.GetTimestamp();
-            do
-            {
-                run();
-                runs++;
-                took = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            }
-            while (took < 0.02);
-            return took / runs;
-        });
+        while (batches.More) batches.Measure(() => Batch(run));
         var values = batches.Values;
         return (Median([.. values.Select(v => v.Value)]), Median([.. values.Select(v => flops / v.Value / v.Peak)]));
+    }
+
+    /// <summary>Seconds per run of one run, or of as many as fill 20 ms.</summary>
+    public static double Batch(Action run)
+    {
+        double took;
+        int runs = 0;
+        long began = Stopwatch.GetTimestamp();
+        do
+        {
+            run();
+            runs++;
+            took = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        }
+        while (took < 0.02);
+        return took / runs;
     }
 
     /// <summary>Median seconds of <paramref name="run"/>.</summary>

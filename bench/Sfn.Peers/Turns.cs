@@ -40,16 +40,6 @@ internal static class Turns
         // libtorch's OpenMP workers spin for some milliseconds after their last work, and would take a core from the engine whose turn it
         // is. Telling them not to would slow torch itself, so both engines begin after a rest. Sfn's workers spin for 50 microseconds.
         Thread.Sleep(20);
-        long began = Stopwatch.GetTimestamp();
-        double took;
-        int runs = 0;
-        do
-        {
-            run();
-            runs++;
-            took = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        }
-        while (took < 0.02);
-        return took / runs;
+        return Timing.Batch(run);
     }
 }

@@ -108,10 +108,14 @@ public static class Memory
         Leaked?.Invoke($"{Format(storage.Bytes)} of {storage.Op} in {storage.Module} were never freed by their scope. Was a Scope or Tape not disposed?");
     }
 
-    /// <summary>
-    /// The one place that forces a collection, so that dropped tensors are found: before giving up on memory, and once when a training run
-    /// begins.
-    /// </summary>
+    /// <summary>Finds dropped tensors and gives what is free back to the device: when a model has moved into flat storage or a training run begins.</summary>
+    internal static void Reclaim(Device device)
+    {
+        CollectGarbage();
+        Trim(device);
+    }
+
+    /// <summary>The one place that forces a collection, so that dropped tensors are found: also before giving up on memory.</summary>
     internal static void CollectGarbage()
     {
         GC.Collect();

@@ -37,9 +37,8 @@ public sealed partial class Trainer : IDisposable
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
             var options = new AdamWOptions { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay };
             Optimizer = new AdamW(Model.Parameters, options);
-            // The weights have moved into flat storage: give back where they were made, and what reading the text has left.
-            Memory.CollectGarbage();
-            Memory.Trim(Model.Device);
+            // The optimizer gives back the memory that a large model lay in before, not that of a small one; and reading the text has left some.
+            Memory.Reclaim(Model.Device);
             _sampler = new BatchSampler(corpus.Training, config.Context, (int)config.SequencesPerStep, config.Seed);
             long windows = config.EvalBatches == 0 ? long.MaxValue : (long)config.EvalBatches * config.Batch;
             _windows = new EvaluationWindows(corpus.Validation, config.Context, windows);

@@ -61,9 +61,7 @@ internal sealed class FlatParameters
     // of the whole model would stay. Their sizes are not those of activations, so the blocks go back to the system.
     private void ReleaseOld()
     {
-        if (Values.Bytes < WorthCollecting) return;
-        Memory.CollectGarbage();
-        Values.Backend.Allocator.Trim();
+        if (Values.Bytes >= WorthCollecting) Memory.Reclaim(Device);
     }
 
     public Device Device { get; }

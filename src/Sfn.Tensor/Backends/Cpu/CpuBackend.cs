@@ -41,13 +41,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.Map(op, x, y);
             return;
         }
-        if (x.IsContiguous)
-        {
-            MapWalker.Forward(op, F(x), F(y), y.Count);
-            return;
-        }
         using var dense = new DenseCopy(this, x);
-        MapWalker.Forward(op, F(dense.View), F(y), y.Count);
+        MapWalker.Forward(op, dense.Pointer, F(y), y.Count);
     }
 
     public override void MapGrad<TOp>(TOp op, in View x, in View y, in View dy, in View dx, bool accumulate)
@@ -57,15 +52,10 @@ internal sealed unsafe partial class CpuBackend(Device device)
             base.MapGrad(op, x, y, dy, dx, accumulate);
             return;
         }
-        if (x.IsContiguous && y.IsContiguous && dy.IsContiguous)
-        {
-            MapWalker.Backward(op, F(x), F(y), F(dy), F(dx), dx.Count, accumulate);
-            return;
-        }
         using var denseX = new DenseCopy(this, x);
         using var denseY = new DenseCopy(this, y);
         using var denseDy = new DenseCopy(this, dy);
-        MapWalker.Backward(op, F(denseX.View), F(denseY.View), F(denseDy.View), F(dx), dx.Count, accumulate);
+        MapWalker.Backward(op, denseX.Pointer, denseY.Pointer, denseDy.Pointer, F(dx), dx.Count, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View y)
@@ -85,7 +75,7 @@ internal sealed unsafe partial class CpuBackend(Device device)
         {
             using var denseA = new DenseCopy(this, a);
             using var denseB = new DenseCopy(this, b);
-            ZipWalker.Forward(op, F(denseA.View), F(denseB.View), F(y), 1, y.Count, 0, 1, 0, 1);
+            ZipWalker.Forward(op, denseA.Pointer, denseB.Pointer, F(y), 1, y.Count, 0, 1, 0, 1);
             return;
         }
         foreach (var part in new ZipRows(dims))
@@ -113,12 +103,12 @@ internal sealed unsafe partial class CpuBackend(Device device)
         using var denseB = new DenseCopy(this, b, needed: !fits);
         if (!fits)
         {
-            dims = Collapsed.Of(dx.Shape, denseA.View.Strides, denseB.View.Strides, dx.Strides);
+            dims = Collapsed.Of(dx.Shape, dx.Strides, dx.Strides, dx.Strides);
             (aCol, bCol) = (1, 1);
         }
         foreach (var part in new ZipRows(dims))
         {
-            float* pa = F(denseA.View) + part.A, pb = F(denseB.View) + part.B, py = F(denseY.View) + part.C, pg = F(denseDy.View) + part.C, to = F(dx) + part.C;
+            float* pa = denseA.Pointer + part.A, pb = denseB.Pointer + part.B, py = denseY.Pointer + part.C, pg = denseDy.Pointer + part.C, to = F(dx) + part.C;
             if (input == 0) ZipWalker.BackwardA(op, pa, pb, py, pg, to, part.Rows, dims.Columns, part.ARow, aCol, part.BRow, bCol);
             else ZipWalker.BackwardB(op, pa, pb, py, pg, to, part.Rows, dims.Columns, part.ARow, aCol, part.BRow, bCol);
         }
@@ -140,7 +130,7 @@ internal sealed unsafe partial class CpuBackend(Device device)
         else
         {
             using var dense = new DenseCopy(this, x);
-            ReduceWalker.Rows(monoid, F(dense.View), F(y), rows, columns, columns);
+            ReduceWalker.Rows(monoid, dense.Pointer, F(y), rows, columns, columns);
         }
     }
 
@@ -176,22 +166,23 @@ internal sealed unsafe partial class CpuBackend(Device device)
         return (Collapsed.Of(Shape.Create(dims[..lead]), kept, kept, kept), Collapsed.Of(Shape.Create(dims[lead..]), reduced, reduced, reduced));
     }
 
-    /// <summary>A dense float32 form of a view for the length of one kernel: the view itself where it is dense already.</summary>
+    /// <summary>A dense float32 form of a view for the length of one kernel: the view's own memory where it is dense already.</summary>
     private readonly ref struct DenseCopy
     {
         private readonly Storage? _storage;
 
         public DenseCopy(CpuBackend backend, in View view, bool needed = true)
         {
-            View = view;
+            Pointer = F(view);
             if (!needed || view.IsContiguous) return;
             _storage = backend.Allocator.Rent(view.Count * sizeof(float));
             _storage.Retain();
-            View = new View(_storage, DType.F32, view.Shape);
-            backend.Copy(view, View);
+            var copy = new View(_storage, DType.F32, view.Shape);
+            backend.Copy(view, copy);
+            Pointer = F(copy);
         }
 
-        public View View { get; }
+        public float* Pointer { get; }
 
         public void Dispose() => _storage?.Release("a kernel");
     }

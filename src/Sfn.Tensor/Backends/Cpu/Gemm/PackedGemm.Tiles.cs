@@ -39,11 +39,10 @@ internal sealed unsafe partial class PackedGemm
         if (blocks > 1 && _groups == 1 && (long)rows * _kSpan <= CachedA)
         {
             // All of A's rows stay in the second-level cache, so a panel's part of C can stay in the first until it is finished.
-            var views = stackalloc AView[blocks];
-            WholeA(views, a, rows);
+            float* packed = PackWhole(a, rows);
             for (int j = j0; j < j1; j++)
                 for (int kb = _k0; kb < _k1; kb++)
-                    Stripe(views[kb - _k0], c, bias, residual, rows, j, j + 1, kb, Math.Min(_kBlock, p.K - kb * _kBlock), source, Distinct(outer, inner, 0), scratch);
+                    Stripe(WholeView(packed, a, rows, 0, kb), c, bias, residual, rows, j, j + 1, kb, KLength(kb), source, Distinct(outer, inner, 0), scratch);
             return;
         }
         for (int kb = _k0; kb < _k1; kb++)
@@ -108,27 +107,11 @@ internal sealed unsafe partial class PackedGemm
     private void ScratchTile(float* a, float* c, float* bias, float* residual, int rows, int j0, int j1, int outer, int inner, float* scratch)
     {
         ref readonly var p = ref _p;
-        int mr = _mr, nr = _nr, width = _width, groups = _groups, blocks = _k1 - _k0;
+        int mr = _mr, nr = _nr, width = _width, groups = _groups;
         long tile = mr * nr;
         bool accumulate = p.Accumulate || _k0 > 0, finish = _k1 == _kBlocks && p.HasEpilogue;
         float* biasTmp = scratch + groups * tile;
-        // Where A must be packed it is packed for all blocks and all of K at once.
-        float* packedA = null;
-        long perBlock = 0;
-        if (!InPlaceA(p))
-        {
-            perBlock = GemmPack.Floats(rows, _kBlock, mr);
-            packedA = CpuScratch.Rent(ScratchUse.GemmA, perBlock * blocks * groups + rows + 64);
-            for (int g = 0; g < groups; g++)
-            {
-                for (int kb = _k0; kb < _k1; kb++)
-                {
-                    int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
-                    GemmPack.A(packedA + (g * blocks + kb - _k0) * perBlock, mr, a + g * _aGroup + k * p.ACol, p.ARow, p.ACol, rows, kc, 1,
-                        packedA + perBlock * blocks * groups);
-                }
-            }
-        }
+        float* packedA = PackWhole(a, rows);
 
         for (int j = j0; j < j1; j++)
         {
@@ -149,10 +132,8 @@ internal sealed unsafe partial class PackedGemm
                     float* source = p.B + outer * p.B0 + inner * p.B1 + g * _bGroup;
                     for (int kb = _k0; kb < _k1; kb++)
                     {
-                        int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
-                        AView view;
-                        if (packedA == null) view = new AView { Start = a + g * _aGroup + k * p.ACol, Row = p.ARow, Col = p.ACol, Panel = mr * p.ARow };
-                        else view = new AView { Start = packedA + (g * blocks + kb - _k0) * perBlock, Row = 1, Col = mr, Panel = GemmPack.PanelOf(kc, mr) };
+                        int kc = KLength(kb);
+                        var view = WholeView(packedA, a, rows, g, kb);
                         float* b = PanelOf(source, distinct, kb, j, kc, cols == padded, out long step);
                         Rest(kc, view.Start + row / mr * view.Panel, view, b, step, scratch + g * tile, padded, p.Alpha, kb > _k0 ? 1 : 0, count, vectors);
                     }
@@ -190,25 +171,32 @@ internal sealed unsafe partial class PackedGemm
         return new AView { Start = d, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(kc, _mr), Group = block };
     }
 
-    // The views of all K blocks of a pass.
-    private void WholeA(AView* views, float* a, int rows)
+    private int KLength(int kb) => Math.Min(_kBlock, _p.K - kb * _kBlock);
+
+    // A tile's rows of A over all of a pass's K, one group after the other; null where they are read in place.
+    private float* PackWhole(float* a, int rows)
     {
         ref readonly var p = ref _p;
-        bool inPlace = InPlaceA(p);
+        if (InPlaceA(p)) return null;
+        int blocks = _k1 - _k0;
         long block = GemmPack.Floats(rows, _kBlock, _mr);
-        float* packed = inPlace ? null : CpuScratch.Rent(ScratchUse.GemmA, block * (_k1 - _k0) + rows + 80);
-        for (int kb = _k0; kb < _k1; kb++)
+        float* packed = CpuScratch.Rent(ScratchUse.GemmA, block * blocks * _groups + rows + 80), tmp = packed + block * blocks * _groups;
+        for (int g = 0; g < _groups; g++)
         {
-            int k = kb * _kBlock, kc = Math.Min(_kBlock, p.K - k);
-            float* from = a + k * p.ACol;
-            if (inPlace) views[kb - _k0] = new AView { Start = from, Row = p.ARow, Col = p.ACol, Panel = _mr * p.ARow };
-            else
-            {
-                GemmPack.A(packed, _mr, from, p.ARow, p.ACol, rows, kc, 1, packed + block);
-                views[kb - _k0] = new AView { Start = packed, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(kc, _mr) };
-                packed += block;
-            }
+            for (int kb = _k0; kb < _k1; kb++)
+                GemmPack.A(packed + (g * blocks + kb - _k0) * block, _mr, a + g * _aGroup + (long)kb * _kBlock * p.ACol, p.ARow, p.ACol, rows, KLength(kb), 1, tmp);
         }
+        return packed;
+    }
+
+    // One K block of one group of what PackWhole gave.
+    private AView WholeView(float* packed, float* a, int rows, int g, int kb)
+    {
+        ref readonly var p = ref _p;
+        if (packed == null)
+            return new AView { Start = a + g * _aGroup + (long)kb * _kBlock * p.ACol, Row = p.ARow, Col = p.ACol, Panel = _mr * p.ARow };
+        long at = (g * (_k1 - _k0) + kb - _k0) * GemmPack.Floats(rows, _kBlock, _mr);
+        return new AView { Start = packed + at, Row = 1, Col = _mr, Panel = GemmPack.PanelOf(KLength(kb), _mr) };
     }
 
     private float* PanelOf(float* source, int distinct, int kb, int panel, int kc, bool whole, out long step)
