@@ -43,5 +43,6 @@ public static class IlgpuDevices
         }
     }
 
-    internal static IlgpuBackend Create(Device device, Accelerator accelerator, OptimizationLevel level = OptimizationLevel.O2) => new(device, accelerator, level);
+    internal static IlgpuBackend Create(Device device, Accelerator accelerator, OptimizationLevel level = OptimizationLevel.O2) =>
+        new FusedIlgpuBackend(device, accelerator, level);
 }
