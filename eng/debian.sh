@@ -44,10 +44,10 @@ APT::Architectures { "$arch"; };
 APT::Sandbox::User "$(id -un)";
 APT::Install-Recommends "0";
 Acquire::Languages "none";
-Acquire::Retries "3";
-Acquire::http::Timeout "30";
-Acquire::https::Timeout "30";
+Acquire::Retries "2";
+Acquire::http::Timeout "15";
+Acquire::https::Timeout "15";
 CONF
     apt=(apt-get -c "$1/apt.conf" -q -y)
-    quietly "${apt[@]}" -o APT::Update::Error-Mode=any update || skip "cannot read the package lists of Debian $release from this machine's mirror"
+    quietly timeout -k 5 45 "${apt[@]}" -o APT::Update::Error-Mode=any update || skip "cannot read the package lists of Debian $release from this machine's mirror"
 }
