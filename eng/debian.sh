@@ -22,8 +22,9 @@ private_apt() {
     id=$(. /etc/os-release && echo "${ID-}")
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
     [ "$id" = debian ] || skip "needs a Debian: only there apt knows a Debian mirror and its keys; this is '$id'"
-    mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' | awk -v r="$codename" '$1 == r && $2 == "main" { print $3; exit }')
-    [ -n "$mirror" ] || skip "apt's sources name no mirror for Debian $codename (component main)"
+    mirror=$(apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+        awk -v name="$codename" '$1 ~ "^(" name "|(old)?stable)$" && $2 == "main" && !found { print $3; found = 1 }')
+    [ -n "$mirror" ] || skip "apt's sources name no mirror of Debian $codename (component main)"
     arch=$(dpkg --print-architecture)
     mkdir -p "$1"/{lists/partial,cache/archives/partial,trusted.d}
     : > "$1/status"
@@ -49,5 +50,6 @@ Acquire::http::Timeout "15";
 Acquire::https::Timeout "15";
 CONF
     apt=(apt-get -c "$1/apt.conf" -q -y)
-    quietly timeout -k 5 45 "${apt[@]}" -o APT::Update::Error-Mode=any update || skip "cannot read the package lists of Debian $release from this machine's mirror"
+    quietly timeout -k 5 45 "${apt[@]}" -o APT::Update::Error-Mode=any update ||
+        skip "cannot read the package lists of Debian $release from this machine's mirror"
 }
