@@ -57,7 +57,8 @@ namespace Sfn.Ops
     /// <param name="mode">What may be done to float32 factors, forward and backward.</param>
     public readonly struct LinearCrossEntropy(int ignore, bool recording, MatMulMode mode = MatMulMode.Float32) : IOp
     {
-        private const int ChunkRows = 256;
+        /// <summary>Rows whose logits exist at a time.</summary>
+        public const int ChunkRows = 256;
 
         /// <inheritdoc/>
         public string Name => "linear_cross_entropy";
