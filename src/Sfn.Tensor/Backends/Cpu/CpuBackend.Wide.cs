@@ -8,8 +8,11 @@ namespace Sfn.Backends.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuBackend
 {
-    /// <summary>Elements of a piece of an elementwise or row op, and of one operand of a product.</summary>
-    private const long PieceElements = 1 << 18, ProductElements = 1 << 21;
+    /// <summary>Elements of a piece of an elementwise or row op: three operands of it fit into the last-level cache.</summary>
+    internal static long PieceElements { get; set; } = 1 << 18;
+
+    /// <summary>Elements of a piece of one operand of a product: enough work to pay for packing the other one again.</summary>
+    internal static long ProductElements { get; set; } = 1 << 21;
 
     public bool Takes(DType activations) => activations is DType.F32 or DType.BF16;
 
@@ -62,8 +65,12 @@ internal sealed unsafe partial class CpuBackend
 
     private void ReduceWide<TMonoid>(TMonoid monoid, in View x, in View y, int axes) where TMonoid : struct, IMonoid
     {
-        using Wide wx = new(this, x), wy = new(this, y, Access.Write);
-        Reduce(monoid, wx.View, wy.View, axes);
+        using Wide wy = new(this, y, Access.Write);
+        foreach (var part in y.Rank > 0 ? Parts.Rows(x) : Parts.Whole)
+        {
+            using Wide wx = new(this, part.Cut(x));
+            Reduce(monoid, wx.View, part.Cut(wy.View), axes);
+        }
     }
 
     // The longest of m, n and k is cut. What has no part in it is widened once; along k the pieces add up in c, and what follows the sum comes last.
@@ -160,9 +167,12 @@ internal sealed unsafe partial class CpuBackend
         /// <summary>Whole positions of the first dimension.</summary>
         public static Parts Rows(in View y)
         {
-            if (y.Rank == 0 || y.Count == 0) return new(1, 1, false, 0);
+            if (y.Rank == 0 || y.Count == 0) return Whole;
             return new(y.Shape[0], (int)Math.Clamp(PieceElements / (y.Count / y.Shape[0]), 1, y.Shape[0]), false, 0);
         }
+
+        /// <summary>No cut.</summary>
+        public static Parts Whole => new(1, 1, false, 0);
 
         public int At { get; private set; }
 
@@ -202,9 +212,8 @@ internal sealed unsafe partial class CpuBackend
     private readonly struct Wide : IDisposable
     {
         private readonly CpuBackend _cpu;
-        private readonly Storage? _storage;
         private readonly View _narrow, _wide;
-        private readonly bool _write;
+        private readonly bool _write, _rented;
 
         public Wide(CpuBackend cpu, in View? view, Access access = Access.Read) : this(cpu, view.GetValueOrDefault(), access) => Optional = view is null ? null : View;
 
@@ -226,9 +235,8 @@ internal sealed unsafe partial class CpuBackend
                 back[order[i]] = i;
                 if (_narrow.Strides[i] == 0 && _narrow.Shape[i] > 1) _narrow = _narrow.Narrow(i, 0, 1);
             }
-            _storage = cpu.Allocator.Rent(_narrow.Count * sizeof(float));
-            _storage.Retain();
-            _wide = new View(_storage, DType.F32, _narrow.Shape);
+            _rented = true;
+            _wide = new View(CpuArena.Rent(cpu.Allocator, _narrow.Count * sizeof(float)), DType.F32, _narrow.Shape);
             _write = access != Access.Read;
             View = _wide.Permute(back).Expand(view.Shape);
             if (access != Access.Write) cpu.Copy(_narrow, _wide);
@@ -241,9 +249,8 @@ internal sealed unsafe partial class CpuBackend
 
         public void Dispose()
         {
-            if (_storage is null) return;
             if (_write) _cpu.Copy(_wide, _narrow);
-            _storage.Release("a kernel");
+            if (_rented) CpuArena.Return();
         }
     }
 }
