@@ -236,7 +236,7 @@ internal sealed unsafe partial class CpuBackend
                 if (_narrow.Strides[i] == 0 && _narrow.Shape[i] > 1) _narrow = _narrow.Narrow(i, 0, 1);
             }
             _rented = true;
-            _wide = new View(CpuArena.Rent(cpu.Allocator, _narrow.Count * sizeof(float)), DType.F32, _narrow.Shape);
+            _wide = new View(CpuScratch.Push(cpu.Allocator, _narrow.Count * sizeof(float)), DType.F32, _narrow.Shape);
             _write = access != Access.Read;
             View = _wide.Permute(back).Expand(view.Shape);
             if (access != Access.Write) cpu.Copy(_narrow, _wide);
@@ -250,7 +250,7 @@ internal sealed unsafe partial class CpuBackend
         public void Dispose()
         {
             if (_write) _cpu.Copy(_wide, _narrow);
-            if (_rented) CpuArena.Return();
+            if (_rented) CpuScratch.Pop();
         }
     }
 }
