@@ -30,9 +30,10 @@ public class MixedPrecisionTests
     {
         var feedForward = kind switch { FfnKind.LowRank => Ffn.LowRank(8), FfnKind.BlockDense => Ffn.BlockDense(2, 8), FfnKind.BlockShuffle => Ffn.BlockShuffle(4), _ => Ffn.Dense() };
         var config = s_config with { FeedForward = feedForward, Activation = activation, Norm = norm, Positions = positions, Tied = tied, Bias = tied };
-        var (wide, narrow) = (new Transformer(config, seed: 3), new Transformer(config with { Numerics = s_brief }, seed: 3));
+        var device = Ops.OpRun.Devices.First();
+        var (wide, narrow) = (new Transformer(config, seed: 3), new Transformer(config with { Numerics = s_brief }, device, seed: 3));
         var (tokens, targets) = (Ids(1, 3, 24), Ids(2, 3, 24));
-        double expected = Gradients(wide, tokens, targets), actual = Gradients(narrow, tokens, targets);
+        double expected = Gradients(wide, tokens, targets), actual = Gradients(narrow, tokens.To(device), targets.To(device));
         Assert.Equal(expected, actual, 0.01 * expected);
         foreach (var (w, n) in wide.Parameters.Zip(narrow.Parameters))
         {
@@ -64,13 +65,14 @@ public class MixedPrecisionTests
     {
         long Kept(Numerics numerics)
         {
-            var model = new Transformer(s_config with { Numerics = numerics }, seed: 3);
+            // The gradient of the logits is as large as the rest.
+            var model = new Transformer(s_config with { Numerics = numerics, VocabularySize = 1024 }, seed: 3);
             using var tape = new Tape();
             var report = new TapeReport(tape);
             model.Loss(Ids(1, 4, 24), Ids(2, 4, 24));
             return report.Entries.Sum(e => e.KeptBytes);
         }
-        Assert.InRange((double)Kept(s_brief) / Kept(default), 0.5, 0.55);
+        Assert.InRange((double)Kept(s_brief) / Kept(default), 0.5, 0.53);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public class DTypeTests : LeakCheck
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c, brief: true);
         var expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
-        foreach (var device in Device.All)
+        foreach (var device in OpRun.Devices.Append(Device.Reference))
         {
             var actual = OpRun.Run(c, inputs, DType.BF16, device, true);
             Assert.Equal(expected.Type != DType.F64 ? expected.Type : c.WideResult ? DType.F32 : DType.BF16, actual.Type);
@@ -40,7 +40,7 @@ public class DTypeTests : LeakCheck
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c, brief: true);
         var expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
-        foreach (var device in Device.All)
+        foreach (var device in OpRun.Devices.Append(Device.Reference))
             OpRun.Near(OpRun.Run(c, inputs, DType.BF16, device, true).Gradients[input]!, expected.Gradients[input]!, 2e-6, $"{device}");
     }
 
