@@ -88,7 +88,8 @@ public sealed record ModelCounts
         checked
         {
             long tokens = microBatch * _config.Context, size = _config.Numerics.Compute.Size();
-            return StateBytes + tokens * (size * (ActivationsPerToken + GradientsPerToken - StatisticsPerToken) + 4 * StatisticsPerToken) + LogitBytes(tokens, size);
+            long perToken = size * (ActivationsPerToken + GradientsPerToken - StatisticsPerToken) + 4 * StatisticsPerToken;
+            return StateBytes + tokens * perToken + LogitBytes(tokens, size);
         }
     }
 

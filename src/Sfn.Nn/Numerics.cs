@@ -8,7 +8,7 @@ namespace Sfn.Nn;
 /// logits and losses are float32 always.
 /// </summary>
 /// <param name="Compute">F32 or BF16.</param>
-/// <param name="MatMul">How products of float32 matrices are computed; products of bfloat16 matrices are always exact before they are summed in float32.</param>
+/// <param name="MatMul">How products of float32 matrices are computed; those of bfloat16 matrices are always exact and summed in float32.</param>
 public readonly record struct Numerics(DType Compute = DType.F32, MatMulMode MatMul = MatMulMode.Float32)
 {
     /// <summary>Checks the element type and returns the same value.</summary>

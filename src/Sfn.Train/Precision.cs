@@ -3,7 +3,7 @@ using Sfn.Nn;
 
 namespace Sfn.Train;
 
-/// <summary>The precision of a run: what a model's <see cref="Numerics"/> is called on the command line. Parameters and optimizer state are float32 in each.</summary>
+/// <summary>The precision of a run: what a model's <see cref="Numerics"/> is called on the command line. Parameters and moments are float32 in each.</summary>
 public enum Precision
 {
     /// <summary>Everything in float32.</summary>

@@ -49,11 +49,14 @@ internal sealed class TrainingSettings
     public IEnumerable<Option> Sizes => [_batch, _accumulate, _precision, _steps];
 
     /// <summary>All options in the order of the help page.</summary>
-    public IEnumerable<Option> All => [_batch, _accumulate, _precision, _steps, _lr, _minLr, _warmup, _weightDecay, _beta1, _beta2, _clip, _evalEvery, _evalBatches];
+    public IEnumerable<Option> All =>
+    [
+        _batch, _accumulate, _precision, _steps, _lr, _minLr, _warmup, _weightDecay, _beta1, _beta2, _clip, _evalEvery, _evalBatches,
+    ];
 
     /// <summary>The option that says what a model computes in.</summary>
-    public static Setting<string?> Precision(string group, string? standard = null, Func<TrainConfig, string>? preset = null) => Setting.Choice("--precision",
-        group, "What the model computes in; its parameters stay float32.", [.. Precisions.Words], standard, preset);
+    public static Setting<string?> Precision(string group, string? standard = null, Func<TrainConfig, string>? preset = null) => Setting.Choice(
+        "--precision", group, "What the model computes in; its parameters stay float32.", [.. Precisions.Words], standard, preset);
 
     /// <summary>The precision that was given, if any.</summary>
     public static Precision? PrecisionOf(ParseResult parse, Setting<string?> option) => parse.GetValue(option) is { } word ? Precisions.Parse(word) : null;

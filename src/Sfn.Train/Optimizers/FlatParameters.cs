@@ -75,7 +75,7 @@ internal sealed class FlatParameters
 
     public Tensor Gradients { get; }
 
-    /// <summary>All values rounded to bfloat16, if any parameter is shadowed: those that are not have a place here, too, so that a step writes one run.</summary>
+    /// <summary>All values rounded to bfloat16, if any parameter is shadowed; those that are not have a place, too: a step writes one run.</summary>
     public Tensor? Shadows { get; }
 
     public ReadOnlySpan<Segment> Segments => _segments;

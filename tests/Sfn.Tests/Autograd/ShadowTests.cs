@@ -74,9 +74,9 @@ public class ShadowTests : LeakCheck
         var x = Tensor.Randn([3, 4], 2).To(DType.BF16);
         Func<Tensor, Tensor>[] uses =
         [
-            w => x.Linear(w), w => x.MatMul(w), w => w.Exp(), w => w.Gather(Tensor.From([1, 1, 3])), w => w[1..3], w => x[0] * w, w => w.Transpose(), w => w.To(DType.F32),
-            w => x.BlockLinear(w.Reshape(2, 4, 2)), w => x.LinearCrossEntropy(w, Tensor.From([0, 3, 1])), w => w.Softmax(), w => w.Sum(0), w => Recompute.Run(v => x.Linear(v), w),
-            w => w,
+            w => w, w => x.Linear(w), w => x.MatMul(w), w => w.Exp(), w => w.Gather(Tensor.From([1, 1, 3])), w => w[1..3], w => x[0] * w, w => w.Transpose(),
+            w => w.To(DType.F32), w => x.BlockLinear(w.Reshape(2, 4, 2)), w => x.LinearCrossEntropy(w, Tensor.From([0, 3, 1])), w => w.Softmax(),
+            w => w.Sum(0), w => Recompute.Run(v => x.Linear(v), w),
         ];
         foreach (var use in uses)
         {
@@ -86,7 +86,7 @@ public class ShadowTests : LeakCheck
                 var from = parameter is null ? tape.Watch(start) : start;
                 var y = f(from) * 1.0;
                 tape.Backward(y, Tensor.Full(y.Shape, 0.5, y.DType));
-                return OpTests(parameter is null ? tape.Gradient(from)! : parameter.Gradient!);
+                return Ops.OpRun.Wide(parameter is null ? tape.Gradient(from)! : parameter.Gradient!);
             }
             w.ClearGradient();
             // Twice: once written, once added to.
@@ -95,8 +95,6 @@ public class ShadowTests : LeakCheck
             Assert.Equal(DType.F32, w.Gradient!.DType);
             Ops.OpRun.Near(actual, [.. expected.Select(g => 2 * g)], 1.0 / 128, "gradient");
         }
-
-        static double[] OpTests(Tensor x) => Ops.OpRun.Wide(x);
     }
 
     [Fact]
@@ -155,7 +153,8 @@ public class ShadowTests : LeakCheck
             Assert.Throws<DTypeMismatch>(() => y.Linear(w.Value)).Message);
         Assert.Equal("add of BF16 and F32: element types must be equal. Convert one with To(DType.BF16).",
             Assert.Throws<DTypeMismatch>(() => y + w.Value[0]).Message);
-        Assert.Contains("BF16 shadow", Assert.Throws<DTypeMismatch>(() => new Parameter("b", Tensor.Ones([2], DType.BF16), shadowed: true)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<DTypeMismatch>(() => new Parameter("b", Tensor.Ones([2], DType.BF16), shadowed: true));
+        Assert.Contains("BF16 shadow", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -26,9 +26,16 @@ public class MixedPrecisionTests
     }
 
     [Theory, MemberData(nameof(Models))]
-    public void Loss_and_gradients_are_those_of_float32_within_the_rounding(FfnKind kind, ActivationKind activation, NormKind norm, PositionKind positions, bool tied)
+    public void Loss_and_gradients_are_those_of_float32_within_the_rounding(
+        FfnKind kind, ActivationKind activation, NormKind norm, PositionKind positions, bool tied)
     {
-        var feedForward = kind switch { FfnKind.LowRank => Ffn.LowRank(8), FfnKind.BlockDense => Ffn.BlockDense(2, 8), FfnKind.BlockShuffle => Ffn.BlockShuffle(4), _ => Ffn.Dense() };
+        var feedForward = kind switch
+        {
+            FfnKind.LowRank => Ffn.LowRank(8),
+            FfnKind.BlockDense => Ffn.BlockDense(2, 8),
+            FfnKind.BlockShuffle => Ffn.BlockShuffle(4),
+            _ => Ffn.Dense(),
+        };
         var config = s_config with { FeedForward = feedForward, Activation = activation, Norm = norm, Positions = positions, Tied = tied, Bias = tied };
         var device = Ops.OpRun.Devices.First();
         var (wide, narrow) = (new Transformer(config, seed: 3), new Transformer(config with { Numerics = s_brief }, device, seed: 3));
@@ -83,7 +90,8 @@ public class MixedPrecisionTests
         var all = model.Logits(tokens);
         Assert.Equal(DType.F32, all.DType);
         var cache = new KvCache(model);
-        Assert.All(cache.Layers, layer => Assert.Equal(DType.BF16, layer.Append(Tensor.Zeros([1, 0, 2, 8], DType.BF16), Tensor.Zeros([1, 0, 2, 8], DType.BF16)).Keys.DType));
+        var nothing = Tensor.Zeros([1, 0, 2, 8], DType.BF16);
+        Assert.All(cache.Layers, layer => Assert.Equal(DType.BF16, layer.Append(nothing, nothing).Keys.DType));
         for (int i = 0; i < 20; i++)
         {
             var next = model.NextLogits(tokens.Narrow(1, i, 1), cache);
@@ -128,7 +136,10 @@ public class MixedPrecisionTests
 
     [Fact]
     public void Other_types_are_refused()
-        => Assert.Contains("F32 or BF16, not F64", Assert.Throws<ConfigError>(() => new Transformer(s_config with { Numerics = new(DType.F64) })).Message, StringComparison.Ordinal);
+    {
+        var error = Assert.Throws<ConfigError>(() => new Transformer(s_config with { Numerics = new(DType.F64) }));
+        Assert.Contains("F32 or BF16, not F64", error.Message, StringComparison.Ordinal);
+    }
 
     private static double Gradients(Transformer model, Tensor tokens, Tensor targets)
     {

@@ -57,7 +57,16 @@ public class PrecisionTests
         using var folder = new TemporaryFolder();
         var config = TrainerTests.In(folder, TrainerTests.s_tiny) with
         {
-            Width = 96, Context = 128, Layers = 4, Rank = kind == FfnKind.LowRank ? 24 : 0, Batch = batch, Ffn = kind, Activation = activation, Steps = 3, EvalEvery = 0, EvalBatches = 1,
+            Width = 96,
+            Context = 128,
+            Layers = 4,
+            Rank = kind == FfnKind.LowRank ? 24 : 0,
+            Batch = batch,
+            Ffn = kind,
+            Activation = activation,
+            Steps = 3,
+            EvalEvery = 0,
+            EvalBatches = 1,
         };
         Memory.CollectGarbage();
         var wide = Run(config with { Name = "fp32" });

@@ -92,7 +92,10 @@ internal sealed unsafe partial class CpuBackend
             using Wide residual = new(this, last && spec.Residual is { } rest ? Cut(rest, overM, overN) : null);
             MatMul(wa.View, wb.View, wc.View, spec with
             {
-                Accumulate = more, Bias = bias.Optional, Residual = residual.Optional, Activation = last ? spec.Activation : Activation.None,
+                Accumulate = more,
+                Bias = bias.Optional,
+                Residual = residual.Optional,
+                Activation = last ? spec.Activation : Activation.None,
             });
         }
     }
@@ -215,7 +218,8 @@ internal sealed unsafe partial class CpuBackend
         private readonly View _narrow, _wide;
         private readonly bool _write, _rented;
 
-        public Wide(CpuBackend cpu, in View? view, Access access = Access.Read) : this(cpu, view.GetValueOrDefault(), access) => Optional = view is null ? null : View;
+        public Wide(CpuBackend cpu, in View? view, Access access = Access.Read) : this(cpu, view.GetValueOrDefault(), access)
+            => Optional = view is null ? null : View;
 
         public Wide(CpuBackend cpu, in View view, Access access = Access.Read, bool needed = true)
         {
