@@ -34,7 +34,7 @@ public interface IRowKernels
     /// Whether the kernels take activations (and gradients of activations) of this element type; for others the op composes its result. Weights and biases
     /// of norms and the scalars of rows are float32 in any case.
     /// </summary>
-    bool Takes(DType activations);
+    bool Takes(DType activations) => activations == DType.F32;
 
     /// <summary>Runs a row op over all rows. A view has an element type of its own: see <see cref="Takes"/>.</summary>
     void Rows<TRow>(TRow op, in RowViews views) where TRow : struct, IRow;
@@ -88,7 +88,7 @@ public readonly struct AttentionViews
 public interface IFlashAttention
 {
     /// <summary>Whether the kernels take q, k, v and their gradients in this element type; the log-sum-exp is float32 in any case.</summary>
-    bool Takes(DType activations);
+    bool Takes(DType activations) => activations == DType.F32;
 
     /// <summary>Result and log-sum-exp.</summary>
     void Attention(in AttentionViews views);
@@ -101,7 +101,7 @@ public interface IFlashAttention
 public interface IRotary
 {
     /// <summary>Whether the kernel takes x and y of this element type; the tables are float32 in any case.</summary>
-    bool Takes(DType activations);
+    bool Takes(DType activations) => activations == DType.F32;
 
     /// <summary>y := x [batch, tokens, heads, dim] rotated by the angles of positions start, start+1, …; tables are [positions, dim/2].</summary>
     void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse);

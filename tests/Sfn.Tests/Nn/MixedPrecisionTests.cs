@@ -1,6 +1,7 @@
 using Sfn.Autograd;
 using Sfn.Backends;
 using Sfn.Nn;
+using Sfn.Train;
 
 namespace Sfn.Tests.Nn;
 
@@ -80,6 +81,23 @@ public class MixedPrecisionTests
             return report.Entries.Sum(e => e.KeptBytes);
         }
         Assert.InRange((double)Kept(s_brief) / Kept(default), 0.5, 0.53);
+    }
+
+    [Theory, InlineData(DType.F32), InlineData(DType.BF16)]
+    public void The_memory_estimate_counts_the_gradient_of_many_logits(DType compute)
+    {
+        var config = s_config with { VocabularySize = 4096, Context = 64, Numerics = new(compute) };
+        Memory.Reclaim(Device.Cpu);
+        long before = Memory.Live(Device.Cpu);
+        Memory.ResetPeak(Device.Cpu);
+        var model = new Transformer(config, seed: 3);
+        var optimizer = new AdamW(model.Parameters);
+        for (int step = 0; step < 2; step++)
+        {
+            Gradients(model, Ids(1, 16, 64), Ids(2, 16, 64));
+            optimizer.Step(1e-3f);
+        }
+        Assert.InRange((double)new ModelCounts(config).TrainingBytes(16) / (Memory.PeakReserved(Device.Cpu) - before), 0.85, 1.15);
     }
 
     [Fact]
