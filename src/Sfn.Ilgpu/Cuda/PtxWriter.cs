@@ -47,6 +47,17 @@ internal sealed class PtxWriter
         return register;
     }
 
+    /// <summary>One kernel parameter that is a struct of <paramref name="bytes"/> bytes; <see cref="Field"/> reads its members.</summary>
+    public void StructParameter(string name, int bytes) => _parameters.Add(("align 8 .b8", $"{name}[{bytes}]"));
+
+    /// <summary>A member, of PTX type u64, u32, s32 or f32, of a struct parameter at a byte offset, read into a register of that name.</summary>
+    public string Field(string type, string name, string parameter, int offset)
+    {
+        string register = Register(type is "u64" ? "b64" : type is "f32" ? "f32" : "b32", name);
+        Op($"ld.param.{type} {register}, [param_{parameter}+{offset}]");
+        return register;
+    }
+
     /// <summary>A 32-bit register.</summary>
     public string U32(string name) => Register("b32", name);
 
@@ -144,7 +155,8 @@ internal sealed class PtxWriter
 
     private string[] Array(string type, string name, int count)
     {
-        string unique = Unique("%" + name + "_");
+        // The assembler takes all trailing digits for the index, so the name must not end in one.
+        string unique = Unique("%" + name) + "_";
         _registers.Add((type, $"{unique}<{count}>"));
         var registers = new string[count];
         for (int i = 0; i < count; i++) registers[i] = unique + i.ToString(CultureInfo.InvariantCulture);
