@@ -45,8 +45,11 @@ internal sealed record GemmTile(int M, int N, int WarpsM, int WarpsN, int Stages
     /// <summary>At most 16 rows, as in decoding: bound by reading B.</summary>
     public static readonly GemmTile Flat = new(16, 128, 1, 4, 4, 3);
 
-    /// <summary>All of them, largest first.</summary>
+    /// <summary>Largest first, for 16-byte copies.</summary>
     public static readonly GemmTile[] All = [Wide, Square, Tall, Small, Flat];
+
+    /// <summary>For 4-byte copies, whose many addresses leave fewer registers for sums.</summary>
+    public static readonly GemmTile[] Unaligned = [new(128, 128, 2, 4, 3, 1), new(64, 64, 2, 2, 4, 2), new(16, 128, 1, 4, 4, 2)];
 
     /// <summary>Threads per block.</summary>
     public int Threads => WarpsM * WarpsN * 32;
@@ -89,17 +92,21 @@ internal sealed record GemmKernel(GemmTile Tile, GemmKind Kind, OperandLayout A,
         $"{(A == OperandLayout.KContiguous ? 'n' : 't')}{(B == OperandLayout.OuterContiguous ? 'n' : 't')}{(CopyBytes == 16 ? "" : $"_copy{CopyBytes}")}";
 
     /// <summary>Whether the tile can be laid out so: a transposed A needs 128 bytes of m per row of shared memory for its swizzle.</summary>
-    public static bool Exists(GemmTile tile, GemmKind kind, OperandLayout a, int copyBytes) =>
-        (a == OperandLayout.KContiguous || tile.M * (kind == GemmKind.BFloat16 ? 2 : 4) >= GemmTile.RowBytes) &&
-        (copyBytes == 16 || (tile != GemmTile.Wide && tile != GemmTile.Tall));
+    public static bool Exists(GemmTile tile, GemmKind kind, OperandLayout a) =>
+        a == OperandLayout.KContiguous || tile.M * (kind == GemmKind.BFloat16 ? 2 : 4) >= GemmTile.RowBytes;
+
+    /// <summary>The kernels for operands of one type, layout and alignment, largest tile first.</summary>
+    public static IEnumerable<GemmKernel> For(GemmKind kind, OperandLayout a, OperandLayout b, int copyBytes) =>
+        from tile in copyBytes == 16 ? GemmTile.All : GemmTile.Unaligned
+        where Exists(tile, kind, a)
+        select new GemmKernel(tile, kind, a, b, copyBytes);
 
     /// <summary>Every kernel that can be launched.</summary>
     public static IEnumerable<GemmKernel> All =>
-        from copy in new[] { 16, 4 }
+        from copyBytes in new[] { 16, 4 }
         from kind in new[] { GemmKind.BFloat16, GemmKind.Tf32 }
-        from tile in GemmTile.All
         from a in new[] { OperandLayout.KContiguous, OperandLayout.OuterContiguous }
         from b in new[] { OperandLayout.OuterContiguous, OperandLayout.KContiguous }
-        where Exists(tile, kind, a, copy)
-        select new GemmKernel(tile, kind, a, b, copy);
+        from kernel in For(kind, a, b, copyBytes)
+        select kernel;
 }
