@@ -71,15 +71,43 @@ internal sealed record GemmTile(int M, int N, int WarpsM, int WarpsN, int Stages
 }
 
 /// <summary>One tensor-core kernel: everything that changes its text. Bias, activation, accumulation, residual and types of C are run-time flags.</summary>
-/// <param name="Tile">Work of a block.</param>
-/// <param name="Kind">Operand type.</param>
-/// <param name="A">Layout of A.</param>
-/// <param name="B">Layout of B.</param>
-/// <param name="CopyBytes">Bytes per asynchronous copy: 16 where base addresses and strides allow it, else 4.</param>
-internal sealed record GemmKernel(GemmTile Tile, GemmKind Kind, OperandLayout A, OperandLayout B, int CopyBytes)
+/// <param name="tile">Work of a block.</param>
+/// <param name="kind">Operand type.</param>
+/// <param name="a">Layout of A.</param>
+/// <param name="b">Layout of B.</param>
+/// <param name="copyBytes">Bytes per asynchronous copy: 16 where base addresses and strides allow it, else 4.</param>
+internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, OperandLayout b, int copyBytes)
 {
+    private static readonly GemmKernel[] s_all = [.. Enumerate()];
+    private Func<string>? _text;
+
+    /// <summary>Every kernel that can be launched; of those that differ in the tile alone, the largest tile comes first.</summary>
+    public static IReadOnlyList<GemmKernel> All => s_all;
+
+    /// <summary>Work of a block.</summary>
+    public GemmTile Tile { get; } = tile;
+
+    /// <summary>Operand type.</summary>
+    public GemmKind Kind { get; } = kind;
+
+    /// <summary>Layout of A.</summary>
+    public OperandLayout A { get; } = a;
+
+    /// <summary>Layout of B.</summary>
+    public OperandLayout B { get; } = b;
+
+    /// <summary>Bytes per asynchronous copy.</summary>
+    public int CopyBytes { get; } = copyBytes;
+
+    /// <summary>The entry point: type, tile, then n or t for A and B as stored against row-major, then the copy width if it is not 16.</summary>
+    public string Name { get; } = $"gemm_{(kind == GemmKind.BFloat16 ? "bf16" : "tf32")}_{tile.M}x{tile.N}x{GemmTile.RowBytes / Size(kind)}_" +
+        $"{(a == OperandLayout.KContiguous ? 'n' : 't')}{(b == OperandLayout.OuterContiguous ? 'n' : 't')}{(copyBytes == 16 ? "" : $"_copy{copyBytes}")}";
+
+    /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel.</summary>
+    public Func<string> Text => _text ??= () => TensorCoreGemm.Build(this);
+
     /// <summary>Bytes per operand element.</summary>
-    public int ElementBytes => Kind == GemmKind.BFloat16 ? 2 : 4;
+    public int ElementBytes => Size(Kind);
 
     /// <summary>k per tile.</summary>
     public int TileK => GemmTile.RowBytes / ElementBytes;
@@ -87,26 +115,15 @@ internal sealed record GemmKernel(GemmTile Tile, GemmKind Kind, OperandLayout A,
     /// <summary>k per mma instruction.</summary>
     public int StepK => Kind == GemmKind.BFloat16 ? 16 : 8;
 
-    /// <summary>The entry point: type, tile, then n or t for A and B as stored against row-major, then the copy width if it is not 16.</summary>
-    public string Name => $"gemm_{(Kind == GemmKind.BFloat16 ? "bf16" : "tf32")}_{Tile.M}x{Tile.N}x{TileK}_" +
-        $"{(A == OperandLayout.KContiguous ? 'n' : 't')}{(B == OperandLayout.OuterContiguous ? 'n' : 't')}{(CopyBytes == 16 ? "" : $"_copy{CopyBytes}")}";
+    private static int Size(GemmKind kind) => kind == GemmKind.BFloat16 ? 2 : 4;
 
-    /// <summary>Whether the tile can be laid out so: a transposed A needs 128 bytes of m per row of shared memory for its swizzle.</summary>
-    public static bool Exists(GemmTile tile, GemmKind kind, OperandLayout a) =>
-        a == OperandLayout.KContiguous || tile.M * (kind == GemmKind.BFloat16 ? 2 : 4) >= GemmTile.RowBytes;
-
-    /// <summary>The kernels for operands of one type, layout and alignment, largest tile first.</summary>
-    public static IEnumerable<GemmKernel> For(GemmKind kind, OperandLayout a, OperandLayout b, int copyBytes) =>
-        from tile in copyBytes == 16 ? GemmTile.All : GemmTile.Unaligned
-        where Exists(tile, kind, a)
-        select new GemmKernel(tile, kind, a, b, copyBytes);
-
-    /// <summary>Every kernel that can be launched.</summary>
-    public static IEnumerable<GemmKernel> All =>
+    // A transposed A needs 128 bytes of m per row of shared memory for its swizzle.
+    private static IEnumerable<GemmKernel> Enumerate() =>
         from copyBytes in new[] { 16, 4 }
         from kind in new[] { GemmKind.BFloat16, GemmKind.Tf32 }
         from a in new[] { OperandLayout.KContiguous, OperandLayout.OuterContiguous }
         from b in new[] { OperandLayout.OuterContiguous, OperandLayout.KContiguous }
-        from kernel in For(kind, a, b, copyBytes)
-        select kernel;
+        from tile in copyBytes == 16 ? GemmTile.All : GemmTile.Unaligned
+        where a == OperandLayout.KContiguous || tile.M * Size(kind) >= GemmTile.RowBytes
+        select new GemmKernel(tile, kind, a, b, copyBytes);
 }

@@ -15,6 +15,9 @@ internal static class GemmReduce
     /// <summary>The entry point.</summary>
     public const string Name = "gemm_reduce_splits";
 
+    /// <summary><see cref="Build"/> as one delegate.</summary>
+    public static readonly Func<string> Text = Build;
+
     /// <summary>The kernel's text.</summary>
     public static string Build()
     {

@@ -9,8 +9,23 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// Any m, n, k: copies beyond an edge are filled with zeros. The sum over k runs in one fixed order per kernel and split, so two runs are
 /// bit-equal. The ring and the permuted rows are as in CUTLASS (NVIDIA, "Efficient GEMM in CUDA").
 /// </remarks>
-internal static partial class TensorCoreGemm
+internal static class TensorCoreGemm
 {
+    // Bytes and tiles are counted in signed 32-bit numbers.
+    private const int LargestSize = 1 << 28;
+
+    /// <summary>
+    /// Whether the kernels can compute the problem as it stands. Operands: two bfloat16, or two float32 where <paramref name="tf32"/> is allowed,
+    /// each with one contiguous index and four-byte alignment (<see cref="OperandAccess.Of"/>). C, bias, residual: float32 or bfloat16, any strides.
+    /// </summary>
+    public static bool Supports(GemmProblem problem, bool tf32) =>
+        problem.HasTypes(tf32) && Fits(problem) && problem.AccessA is not null && problem.AccessB is not null;
+
+    /// <summary>Whether sizes are in the kernels' range.</summary>
+    public static bool Fits(GemmProblem problem) =>
+        problem.M is > 0 and < LargestSize && problem.N is > 0 and < LargestSize && problem.K < LargestSize &&
+        (double)((problem.M + 15) / 16) * ((problem.N + 63) / 64) * problem.Batch0 * problem.Batch1 < int.MaxValue;
+
     /// <summary>The text of one kernel.</summary>
     public static string Build(GemmKernel kernel)
     {
