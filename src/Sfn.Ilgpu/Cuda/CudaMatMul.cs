@@ -55,12 +55,12 @@ internal static class CudaMatMul
         var kernel = plan.Kernel;
         if (plan.Splits == 1)
         {
-            queue.Start(kernel.Name, kernel.Text, plan.Product, plan.ProductParameters());
+            queue.Start(kernel.Name, kernel.Text(queue.Facts.Hopper), plan.Product, plan.ProductParameters());
             return;
         }
         var workspace = queue.Rent([(int)(plan.WorkspaceBytes / 16), 4], DType.F32);
         ulong address = queue.Address(workspace);
-        queue.Start(kernel.Name, kernel.Text, plan.Product, plan.ProductParameters(address));
+        queue.Start(kernel.Name, kernel.Text(queue.Facts.Hopper), plan.Product, plan.ProductParameters(address));
         queue.Start(GemmReduce.Name, GemmReduce.Text, plan.Reduction, plan.ReductionParameters(address));
         queue.Return(workspace);
     }

@@ -79,7 +79,7 @@ internal sealed record GemmTile(int M, int N, int WarpsM, int WarpsN, int Stages
 internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, OperandLayout b, int copyBytes)
 {
     private static readonly GemmKernel[] s_all = [.. Enumerate()];
-    private Func<string>? _text;
+    private Func<string>? _ampere, _hopper;
 
     /// <summary>Every kernel that can be launched; of those that differ in the tile alone, the largest tile comes first.</summary>
     public static IReadOnlyList<GemmKernel> All => s_all;
@@ -103,8 +103,10 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
     public string Name { get; } = $"gemm_{(kind == GemmKind.BFloat16 ? "bf16" : "tf32")}_{tile.M}x{tile.N}x{GemmTile.RowBytes / Size(kind)}_" +
         $"{(a == OperandLayout.KContiguous ? 'n' : 't')}{(b == OperandLayout.OuterContiguous ? 'n' : 't')}{(copyBytes == 16 ? "" : $"_copy{copyBytes}")}";
 
-    /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel.</summary>
-    public Func<string> Text => _text ??= () => TensorCoreGemm.Build(this);
+    /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel as a delegate that is made once.</summary>
+    public Func<string> Text(bool hopper) => hopper
+        ? _hopper ??= () => TensorCoreGemm.Build(this, hopper: true)
+        : _ampere ??= () => TensorCoreGemm.Build(this, hopper: false);
 
     /// <summary>Bytes per operand element.</summary>
     public int ElementBytes => Size(Kind);

@@ -5,7 +5,7 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// k-contiguous as [outer][k] with 128-byte rows, outer-contiguous as [k][outer]. Chunk c of row r lies at place c ^ key(r), so that
 /// the eight rows of one ldmatrix, or the four of one tf32 load, fall into different banks.
 /// </summary>
-internal sealed class GemmOperand(GemmKernel kernel, bool isA)
+internal sealed class GemmOperand(GemmKernel kernel, bool isA, bool hopper)
 {
     private readonly OperandLayout _layout = isA ? kernel.A : kernel.B;
     private readonly int _outer = isA ? kernel.Tile.M : kernel.Tile.N;
@@ -200,8 +200,9 @@ internal sealed class GemmOperand(GemmKernel kernel, bool isA)
                 w.Op($"ldmatrix.sync.aligned.m8n8.x4{(KContiguous ? "" : ".trans")}.shared.b16 {target}, [{address}+{offset + ((chunk & ~7) << 4)}]");
             }
         }
-        if (kernel.Kind == GemmKind.Tf32)
-            foreach (string register in into) w.Op($"cvt.rna.tf32.f32 {register}, {register}");
+        if (kernel.Kind != GemmKind.Tf32) return;
+        // Rounded, not cut off. Hopper rounds ties to even in one instruction; before it there is only ties away from zero, in two.
+        foreach (string register in into) w.Op($"cvt.{(hopper ? "rn" : "rna")}.tf32.f32 {register}, {register}");
     }
 
     private void LoadElements(PtxWriter w, int step, string[] into)

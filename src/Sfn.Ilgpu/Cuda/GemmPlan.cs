@@ -4,7 +4,8 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// <param name="Multiprocessors">Number of multiprocessors.</param>
 /// <param name="SharedBytesPerBlock">Most dynamic shared memory that a block can opt in to.</param>
 /// <param name="SharedBytes">Shared memory of a multiprocessor.</param>
-internal sealed record GemmDevice(int Multiprocessors, int SharedBytesPerBlock, int SharedBytes);
+/// <param name="Hopper">Whether the compute capability is at least 9.0.</param>
+internal sealed record GemmDevice(int Multiprocessors, int SharedBytesPerBlock, int SharedBytes, bool Hopper);
 
 /// <summary>One launch: blocks and dynamic shared memory.</summary>
 internal readonly record struct Launch(uint GridX, uint GridY, int Threads, int SharedBytes);

@@ -26,11 +26,11 @@ internal static class TensorCoreGemm
         problem.M is > 0 and < LargestSize && problem.N is > 0 and < LargestSize && problem.K < LargestSize &&
         (double)((problem.M + 15) / 16) * ((problem.N + 63) / 64) * problem.Batch0 * problem.Batch1 < int.MaxValue;
 
-    /// <summary>The text of one kernel.</summary>
-    public static string Build(GemmKernel kernel)
+    /// <summary>The text of one kernel: for compute capability 8.0 and later, or with <paramref name="hopper"/> for 9.0 and later.</summary>
+    public static string Build(GemmKernel kernel, bool hopper)
     {
         var tile = kernel.Tile;
-        var w = new PtxWriter(kernel.Name, tile.Threads, tile.Blocks);
+        var w = new PtxWriter(kernel.Name, tile.Threads, tile.Blocks, target: hopper ? "sm_90" : "sm_80");
         var p = new GemmFields(w);
         var at = TileOrder.Emit(w, p, tile);
         string a = p.Address(w, "a", at, nameof(GemmParameters.A), nameof(GemmParameters.A0), nameof(GemmParameters.A1));
@@ -54,7 +54,7 @@ internal static class TensorCoreGemm
         w.Op($"div.u32 {warpM}, {warp}, {tile.WarpsN}");
         w.Op($"rem.u32 {warpN}, {warp}, {tile.WarpsN}");
 
-        GemmOperand left = new(kernel, isA: true), right = new(kernel, isA: false);
+        GemmOperand left = new(kernel, isA: true, hopper), right = new(kernel, isA: false, hopper);
         left.BeginCopies(w, at.Thread, a, p[nameof(GemmParameters.StrideA)], at.M0, at.M, kBegin, kEnd, shared);
         right.BeginCopies(w, at.Thread, b, p[nameof(GemmParameters.StrideB)], at.N0, at.N, kBegin, kEnd, shared);
         left.BeginFragments(w, lane, warpM);
