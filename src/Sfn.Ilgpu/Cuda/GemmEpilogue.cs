@@ -10,7 +10,6 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
     // Rows in flight per thread: their loads overlap.
     private const int Unroll = 4;
 
-    private readonly string _flags = p[nameof(GemmParameters.Flags)];
     private readonly string _bias = p[nameof(GemmParameters.Bias)];
     private readonly string _residual = p[nameof(GemmParameters.Residual)];
 
@@ -83,7 +82,7 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
 
     private void Both(Action<string, string, int> begin, Action<string[][], string[], int> load)
     {
-        string vector = Test("vector", GemmFlags.Vector);
+        string vector = p.Test(w, "vector", GemmFlags.Vector);
         using (w.If(vector, "single_columns")) Form(4, begin, load);
         Form(1, begin, load);
     }
@@ -105,18 +104,18 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
         w.Op($"sub.s32 {left}, {at.M}, {m}");
         begin(row, column, width);
 
-        var c = new Strided(this, "c", at, nameof(GemmParameters.C), GemmFlags.CBFloat16, nameof(GemmParameters.C0), nameof(GemmParameters.C1),
+        var c = new GemmRows(w, p, at, "c", nameof(GemmParameters.C), GemmFlags.CBFloat16, nameof(GemmParameters.C0), nameof(GemmParameters.C1),
             nameof(GemmParameters.RowC), nameof(GemmParameters.ColumnC), m, n, step);
         c.AddSplit();
-        var residual = new Strided(this, "residual", at, nameof(GemmParameters.Residual), GemmFlags.ResidualBFloat16, nameof(GemmParameters.Residual0),
+        var residual = new GemmRows(w, p, at, "residual", nameof(GemmParameters.Residual), GemmFlags.ResidualBFloat16, nameof(GemmParameters.Residual0),
             nameof(GemmParameters.Residual1), nameof(GemmParameters.RowResidual), nameof(GemmParameters.ColumnResidual), m, n, step);
         string[] bias = Bias(width, n);
 
         string[][] values = new string[Unroll][];
         for (int u = 0; u < Unroll; u++) values[u] = w.F32($"value{u}_", width);
         string[] rows = w.Predicate("row_in", Unroll);
-        string accumulate = Test("accumulate", GemmFlags.Accumulate), hasResidual = NotNull("has_residual", _residual);
-        string gelu = Test("gelu", GemmFlags.Gelu), silu = Test("silu", GemmFlags.Silu), relu = Test("relu", GemmFlags.Relu);
+        string accumulate = p.Test(w, "accumulate", GemmFlags.Accumulate), hasResidual = NotNull("has_residual", _residual);
+        string gelu = p.Test(w, "gelu", GemmFlags.Gelu), silu = p.Test(w, "silu", GemmFlags.Silu), relu = p.Test(w, "relu", GemmFlags.Relu);
         string count = w.U32("steps_left"), more = w.Predicate("more_rows");
         int steps = (tileM + step * Unroll - 1) / (step * Unroll);
         if (steps > 1) w.Op($"mov.u32 {count}, {steps}");
@@ -134,8 +133,8 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
         c.Store(values, rows);
         if (steps > 1)
         {
-            c.Advance();
-            residual.Advance();
+            c.Advance(Unroll);
+            residual.Advance(Unroll);
             w.Op($"sub.s32 {left}, {left}, {step * Unroll}");
             w.Op($"sub.u32 {count}, {count}, 1");
             w.Op($"setp.ne.u32 {more}, {count}, 0");
@@ -150,47 +149,26 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
     {
         string[] bias = w.F32("bias", width);
         foreach (string value in bias) w.Op($"mov.f32 {value}, {PtxWriter.Constant(0f)}");
-        string has = NotNull("has_bias", _bias), address = p.Address(w, "bias", at, nameof(GemmParameters.Bias), nameof(GemmParameters.Bias0), nameof(GemmParameters.Bias1));
-        string column = w.U64("bias_column"), half = Test("bias_bf16", GemmFlags.BiasBFloat16);
+        string has = NotNull("has_bias", _bias);
+        string address = p.Address(w, "bias", at, nameof(GemmParameters.Bias), nameof(GemmParameters.Bias0), nameof(GemmParameters.Bias1));
+        string column = w.U64("bias_column"), half = p.Test(w, "bias_bf16", GemmFlags.BiasBFloat16);
         w.Op($"cvt.u64.u32 {column}, {n}");
         w.Op($"mad.lo.u64 {address}, {column}, {p[nameof(GemmParameters.ColumnBias)]}, {address}");
-        using (w.If(has)) Load(bias, address, half, null);
+        using (w.If(has)) Load(bias, address, half);
         return bias;
     }
 
     // 4 or 1 elements of either type into floats.
-    private void Load(string[] into, string address, string half, string? predicate)
+    private void Load(string[] into, string address, string half)
     {
-        void Op(string text)
-        {
-            if (predicate is null) w.Op(text);
-            else w.Op(predicate, text);
-        }
-        using (w.If("!" + half, "bf16")) Op(into.Length == 4 ? $"ld.global.v4.f32 {PtxWriter.Vector(into)}, [{address}]" : $"ld.global.f32 {into[0]}, [{address}]");
+        using (w.If("!" + half, "bf16"))
+            w.Op(into.Length == 4 ? $"ld.global.v4.f32 {PtxWriter.Vector(into)}, [{address}]" : $"ld.global.f32 {into[0]}, [{address}]");
         using (w.If(half, "f32"))
         {
-            if (into.Length == 1)
-            {
-                string bits = w.U32("bits");
-                Op($"ld.global.u16 {bits}, [{address}]");
-                Op($"shl.b32 {into[0]}, {bits}, 16");
-                return;
-            }
-            string low = w.U32("low"), high = w.U32("high");
-            Op($"ld.global.v2.b32 {PtxWriter.Vector(low, high)}, [{address}]");
-            Op($"shl.b32 {into[0]}, {low}, 16");
-            Op($"and.b32 {into[1]}, {low}, 0xffff0000");
-            Op($"shl.b32 {into[2]}, {high}, 16");
-            Op($"and.b32 {into[3]}, {high}, 0xffff0000");
+            string[] bits = w.U32("bits", Math.Max(1, into.Length / 2));
+            w.Op(into.Length == 4 ? $"ld.global.v2.b32 {PtxWriter.Vector(bits)}, [{address}]" : $"ld.global.u16 {bits[0]}, [{address}]");
+            for (int i = 0; i < into.Length; i++) GemmRows.Widen(w, into[i], bits, i);
         }
-    }
-
-    private string Test(string name, GemmFlags flag)
-    {
-        string predicate = w.Predicate(name), bit = w.U32(name + "_bit");
-        w.Op($"and.b32 {bit}, {_flags}, {(uint)flag}");
-        w.Op($"setp.ne.u32 {predicate}, {bit}, 0");
-        return predicate;
     }
 
     private string NotNull(string name, string address)
@@ -199,125 +177,4 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
         w.Op($"setp.ne.u64 {predicate}, {address}, 0");
         return predicate;
     }
-
-    // C or the residual: the addresses of this thread's rows.
-    private sealed class Strided
-    {
-        private readonly GemmEpilogue _owner;
-        private readonly PtxWriter _w;
-        private readonly string _name, _address, _step, _walk, _half;
-
-        public Strided(GemmEpilogue owner, string name, TileOrder at, string origin, GemmFlags half, string stride0, string stride1, string rowStride,
-            string columnStride, string m, string n, int step)
-        {
-            (_owner, _w, _name) = (owner, owner.Writer, name);
-            var p = owner.Fields;
-            _address = p.Address(_w, name, at, origin, stride0, stride1);
-            string index = _w.U64(name + "_index");
-            _step = _w.U64(name + "_step");
-            _walk = _w.U64(name + "_walk");
-            _w.Op($"cvt.u64.u32 {index}, {m}");
-            _w.Op($"mad.lo.u64 {_address}, {index}, {p[rowStride]}, {_address}");
-            _w.Op($"cvt.u64.u32 {index}, {n}");
-            _w.Op($"mad.lo.u64 {_address}, {index}, {p[columnStride]}, {_address}");
-            _w.Op($"mul.lo.u64 {_step}, {p[rowStride]}, {step}");
-            _half = owner.Test(name + "_bf16", half);
-        }
-
-        // A split writes its own part of the workspace, which takes C's place.
-        public void AddSplit()
-        {
-            string split = _w.U64("split64");
-            _w.Op($"cvt.u64.u32 {split}, {_owner.Order.Split}");
-            _w.Op($"mad.lo.u64 {_address}, {split}, {_owner.Fields[nameof(GemmParameters.SplitStride)]}, {_address}");
-        }
-
-        public void AddTo(string[][] values, string[] rows)
-        {
-            int width = values[0].Length;
-            string[][] old = new string[values.Length][];
-            _w.Op($"mov.u64 {_walk}, {_address}");
-            using (_w.If("!" + _half, _name + "_bf16"))
-            {
-                for (int u = 0; u < values.Length; u++)
-                {
-                    old[u] = _w.F32($"{_name}_old{u}_", width);
-                    foreach (string value in old[u]) _w.Op($"mov.f32 {value}, {PtxWriter.Constant(0f)}");
-                    _w.Op(rows[u], width == 4 ? $"ld.global.v4.f32 {PtxWriter.Vector(old[u])}, [{_walk}]" : $"ld.global.f32 {old[u][0]}, [{_walk}]");
-                    if (u + 1 < values.Length) _w.Op($"add.u64 {_walk}, {_walk}, {_step}");
-                }
-                for (int u = 0; u < values.Length; u++)
-                    for (int i = 0; i < width; i++) _w.Op($"add.rn.f32 {values[u][i]}, {values[u][i]}, {old[u][i]}");
-            }
-            using (_w.If(_half, _name + "_f32"))
-            {
-                int words = Math.Max(1, width / 2);
-                string[][] bits = new string[values.Length][];
-                for (int u = 0; u < values.Length; u++)
-                {
-                    bits[u] = _w.U32($"{_name}_bits{u}_", words);
-                    foreach (string word in bits[u]) _w.Op($"mov.u32 {word}, 0");
-                    _w.Op(rows[u], width == 4 ? $"ld.global.v2.b32 {PtxWriter.Vector(bits[u])}, [{_walk}]" : $"ld.global.u16 {bits[u][0]}, [{_walk}]");
-                    if (u + 1 < values.Length) _w.Op($"add.u64 {_walk}, {_walk}, {_step}");
-                }
-                string wide = _w.F32(_name + "_wide");
-                for (int u = 0; u < values.Length; u++)
-                {
-                    for (int i = 0; i < width; i++)
-                    {
-                        _w.Op(i % 2 == 0 ? $"shl.b32 {wide}, {bits[u][i / 2]}, 16" : $"and.b32 {wide}, {bits[u][i / 2]}, 0xffff0000");
-                        _w.Op($"add.rn.f32 {values[u][i]}, {values[u][i]}, {wide}");
-                    }
-                }
-            }
-        }
-
-        public void Store(string[][] values, string[] rows)
-        {
-            int width = values[0].Length;
-            _w.Op($"mov.u64 {_walk}, {_address}");
-            using (_w.If("!" + _half, "store_bf16"))
-            {
-                for (int u = 0; u < values.Length; u++)
-                {
-                    _w.Op(rows[u], width == 4 ? $"st.global.v4.f32 [{_walk}], {PtxWriter.Vector(values[u])}" : $"st.global.f32 [{_walk}], {values[u][0]}");
-                    if (u + 1 < values.Length) _w.Op($"add.u64 {_walk}, {_walk}, {_step}");
-                }
-            }
-            using (_w.If(_half, "store_f32"))
-            {
-                string low = _w.U32(_name + "_low"), high = _w.U32(_name + "_high"), zero = _w.F32(_name + "_zero");
-                if (width == 1) _w.Op($"mov.f32 {zero}, {PtxWriter.Constant(0f)}");
-                for (int u = 0; u < values.Length; u++)
-                {
-                    // The first operand becomes the upper half.
-                    if (width == 4)
-                    {
-                        _w.Op($"cvt.rn.bf16x2.f32 {low}, {values[u][1]}, {values[u][0]}");
-                        _w.Op($"cvt.rn.bf16x2.f32 {high}, {values[u][3]}, {values[u][2]}");
-                        _w.Op(rows[u], $"st.global.v2.b32 [{_walk}], {PtxWriter.Vector(low, high)}");
-                    }
-                    else
-                    {
-                        _w.Op($"cvt.rn.bf16x2.f32 {low}, {zero}, {values[u][0]}");
-                        _w.Op(rows[u], $"st.global.u16 [{_walk}], {low}");
-                    }
-                    if (u + 1 < values.Length) _w.Op($"add.u64 {_walk}, {_walk}, {_step}");
-                }
-            }
-        }
-
-        public void Advance()
-        {
-            string four = _w.U64(_name + "_rows");
-            _w.Op($"mul.lo.u64 {four}, {_step}, {Unroll}");
-            _w.Op($"add.u64 {_address}, {_address}, {four}");
-        }
-    }
-
-    private PtxWriter Writer => w;
-
-    private GemmFields Fields => p;
-
-    private TileOrder Order => at;
 }

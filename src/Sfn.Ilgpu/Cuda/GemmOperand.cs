@@ -13,7 +13,7 @@ internal sealed class GemmOperand(GemmKernel kernel, bool isA, bool hopper)
     private readonly string _name = isA ? "a" : "b";
 
     // Copying: a thread owns one unit (16 or 4 bytes) of a row and visits every RowsPerPass-th row.
-    private string _pointer = "", _passStride = "", _tileStride = "", _limit = "", _size = "", _remaining = "", _address = "", _walk = "", _target = "";
+    private string _pointer = "", _passStride = "", _limit = "", _size = "", _remaining = "", _address = "", _walk = "", _target = "";
     // Reading fragments.
     private string _lane = "", _stage = "";
 
@@ -43,8 +43,12 @@ internal sealed class GemmOperand(GemmKernel kernel, bool isA, bool hopper)
     /// <summary>The chunk permutation: chunk c of row r is stored at c ^ Key(r).</summary>
     public int Key(int row) => UsesMatrixLoads ? row & 7 : 2 * (row & 3);
 
-    /// <summary>Sets up this thread's part of the copies. <paramref name="outer0"/> is the tile's first row or column, of <paramref name="outerSize"/>.</summary>
-    public void BeginCopies(PtxWriter w, string thread, string origin, string stride, string outer0, string outerSize, string kBegin, string kEnd, string shared)
+    /// <summary>
+    /// Sets up this thread's part of the copies. <paramref name="outer0"/> is the tile's first row of A or column of B, of
+    /// <paramref name="outerSize"/>.
+    /// </summary>
+    public void BeginCopies(
+        PtxWriter w, string thread, string origin, string stride, string outer0, string outerSize, string kBegin, string kEnd, string shared)
     {
         int units = RowBytes / kernel.CopyBytes, bits = System.Numerics.BitOperations.Log2((uint)units);
         string row = w.U32(_name + "_row"), unit = w.U32(_name + "_unit"), t = w.U32(_name + "_t");

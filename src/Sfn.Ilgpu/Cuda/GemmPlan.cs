@@ -135,7 +135,8 @@ internal sealed class GemmPlan
     private static bool Quads(in GemmMatrix matrix)
     {
         int bytes = matrix.Address == 0 ? 0 : 4 * matrix.Type.Size();
-        return bytes == 0 || (matrix.Column == 1 && matrix.Address % (uint)bytes == 0 && matrix.Row % 4 == 0 && matrix.Batch0 % 4 == 0 && matrix.Batch1 % 4 == 0);
+        return bytes == 0 ||
+            (matrix.Column == 1 && matrix.Address % (uint)bytes == 0 && matrix.Row % 4 == 0 && matrix.Batch0 % 4 == 0 && matrix.Batch1 % 4 == 0);
     }
 
     private static (ulong, ulong) Batches(in GemmMatrix matrix) => (Bytes(matrix, matrix.Batch0), Bytes(matrix, matrix.Batch1));

@@ -70,7 +70,8 @@ internal sealed record GemmProblem
     }
 
     /// <summary>Whether the element types are those of a tensor-core product: two bfloat16, or two float32 where tf32 is allowed.</summary>
-    public bool HasTypes(bool tf32) => A.Type == B.Type && (A.Type == DType.BF16 || (tf32 && A.Type == DType.F32)) && IsFloat(C) && IsFloat(Bias) && IsFloat(Residual);
+    public bool HasTypes(bool tf32) =>
+        A.Type == B.Type && (A.Type == DType.BF16 || (tf32 && A.Type == DType.F32)) && IsFloat(C) && IsFloat(Bias) && IsFloat(Residual);
 
     /// <summary>How A is copied, or null: see <see cref="OperandAccess.Of"/>.</summary>
     public OperandAccess? AccessA => OperandAccess.Of(A, M, K, A.Row, A.Column);

@@ -8,7 +8,7 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// condition guards, and keeps comments, so that the text can be read beside the C# that made it.
 /// </summary>
 /// <remarks>
-/// Registers are plain names (<see cref="U32"/> …); one instruction is one line: <c>w.Op($"add.u32 {sum}, {a}, {b}")</c>.
+/// Registers are plain names (<see cref="U32(string)"/> …); one instruction is one line: <c>w.Op($"add.u32 {sum}, {a}, {b}")</c>.
 /// </remarks>
 internal sealed class PtxWriter
 {
@@ -125,6 +125,8 @@ internal sealed class PtxWriter
     public override string ToString()
     {
         var text = new StringBuilder();
+        // Registers are given out in eights.
+        text.Append($"// budget: {Math.Min(255, 65536 / (Threads * MinBlocks) / 8 * 8)}\n");
         text.Append($".version {_version}\n.target {_target}\n.address_size 64\n\n");
         if (_body.ToString().Contains(DynamicShared, StringComparison.Ordinal)) text.Append($".extern .shared .align 128 .b8 {DynamicShared}[];\n\n");
         text.Append($".visible .entry {Kernel}(\n");
