@@ -9,8 +9,8 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 internal static class GemmChoice
 {
     // Multiply-adds per cycle and multiprocessor that mma.sync reaches with bfloat16 (tf32: half); bytes per cycle from the L2 cache; bytes
-    // per cycle of an epilogue; cycles of a block besides its products; cycles of a further launch.
-    private const double Rate = 1300, CacheBytes = 40, EpilogueBytes = 24, BlockCycles = 1800, LaunchCycles = 4000;
+    // per cycle of an epilogue; cycles of a block besides its products; cycles of a further launch; cycles until memory answers.
+    private const double Rate = 1300, CacheBytes = 40, EpilogueBytes = 24, BlockCycles = 1800, LaunchCycles = 3000, Latency = 1400;
 
     private static readonly ConcurrentDictionary<Key, (GemmKernel, int)> s_known = [];
 
@@ -65,11 +65,13 @@ internal static class GemmChoice
         double steps = Math.Ceiling((double)tiles / splits);
         double rate = Rate * (kernel.Kind == GemmKind.BFloat16 ? 1 : 0.5) * Efficiency(tile);
         double products = steps * tile.M * tile.N * kernel.TileK / rate;
-        double reads = steps * tile.StageBytes / CacheBytes * (16 / kernel.CopyBytes > 1 ? 2 : 1);
+        double reads = steps * tile.StageBytes / CacheBytes * (kernel.CopyBytes < 16 ? 2 : 1);
         double epilogue = BlockCycles + tile.M * tile.N * (splits > 1 ? 4.0 : problem.C.Type.Size()) / EpilogueBytes;
+        // A block cannot take its tiles of k faster than memory answers, however little there is to compute.
+        double waiting = Math.Ceiling(perProcessor / resident) * steps * Latency / (tile.Stages - 1);
         // Blocks that share a multiprocessor hide each other's beginning and end, as far as there are several.
         double overlap = Math.Min(resident, perProcessor);
-        double cycles = perProcessor * (Math.Max(products, reads) + epilogue / overlap);
+        double cycles = Math.Max(perProcessor * Math.Max(products, reads), waiting) + perProcessor * epilogue / overlap;
         if (splits == 1) return cycles;
         double partial = (double)problem.M * problem.N * batches * 4 * (splits + 1);
         return cycles + LaunchCycles + partial / (device.Multiprocessors * EpilogueBytes);

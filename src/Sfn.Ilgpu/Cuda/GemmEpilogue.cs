@@ -7,9 +7,6 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// </summary>
 internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int tileM, int tileN, int threads)
 {
-    // Rows in flight per thread: their loads overlap.
-    private const int Unroll = 4;
-
     private readonly string _bias = p[nameof(GemmParameters.Bias)];
     private readonly string _residual = p[nameof(GemmParameters.Residual)];
 
@@ -24,12 +21,12 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
         },
         (values, rows, step) =>
         {
-            for (int u = 0; u < Unroll; u++)
+            for (int u = 0; u < values.Length; u++)
             {
                 string address = $"[{from}+{u * step * pitch}]";
                 w.Op(values[u].Length == 4 ? $"ld.shared.v4.f32 {PtxWriter.Vector(values[u])}, {address}" : $"ld.shared.f32 {values[u][0]}, {address}");
             }
-            w.Op($"add.u32 {from}, {from}, {Unroll * step * pitch}");
+            w.Op($"add.u32 {from}, {from}, {values.Length * step * pitch}");
         });
     }
 
@@ -63,7 +60,7 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
             using (w.DoWhile(more, "splits"))
             {
                 w.Op($"mov.u64 {address}, {walk}");
-                for (int u = 0; u < Unroll; u++)
+                for (int u = 0; u < values.Length; u++)
                 {
                     // A row beyond the edge adds nothing.
                     foreach (string value in part) w.Op($"mov.f32 {value}, {PtxWriter.Constant(0f)}");
@@ -75,7 +72,7 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
                 w.Op($"sub.u32 {left}, {left}, 1");
                 w.Op($"setp.ne.u32 {more}, {left}, 0");
             }
-            w.Op($"mul.lo.u64 {next}, {stepStride}, {Unroll}");
+            w.Op($"mul.lo.u64 {next}, {stepStride}, {values.Length}");
             w.Op($"add.u64 {from}, {from}, {next}");
         });
     }
@@ -90,7 +87,8 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
     // One form of the epilogue, to the kernel's end.
     private void Form(int width, Action<string, string, int> begin, Action<string[][], string[], int> load)
     {
-        int perRow = tileN / width, step = threads / perRow;
+        // Several rows in flight per thread, whose loads overlap.
+        int perRow = tileN / width, step = threads / perRow, unroll = Math.Min(4, tileM / step);
         w.Comment(width == 4 ? "Epilogue, four columns per thread." : "Epilogue, one column per thread.");
         string row = w.U32("row"), column = w.U32("column"), m = w.U32("global_row"), n = w.U32("global_column");
         w.Op($"div.u32 {row}, {at.Thread}, {perRow}");
@@ -111,17 +109,17 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
             nameof(GemmParameters.Residual1), nameof(GemmParameters.RowResidual), nameof(GemmParameters.ColumnResidual), m, n, step);
         string[] bias = Bias(width, n);
 
-        string[][] values = new string[Unroll][];
-        for (int u = 0; u < Unroll; u++) values[u] = w.F32($"value{u}_", width);
-        string[] rows = w.Predicate("row_in", Unroll);
+        string[][] values = new string[unroll][];
+        for (int u = 0; u < unroll; u++) values[u] = w.F32($"value{u}_", width);
+        string[] rows = w.Predicate("row_in", unroll);
         string accumulate = p.Test(w, "accumulate", GemmFlags.Accumulate), hasResidual = NotNull("has_residual", _residual);
         string gelu = p.Test(w, "gelu", GemmFlags.Gelu), silu = p.Test(w, "silu", GemmFlags.Silu), relu = p.Test(w, "relu", GemmFlags.Relu);
         string count = w.U32("steps_left"), more = w.Predicate("more_rows");
-        int steps = (tileM + step * Unroll - 1) / (step * Unroll);
+        int steps = tileM / (step * unroll);
         if (steps > 1) w.Op($"mov.u32 {count}, {steps}");
         string start = w.Label("rows");
         if (steps > 1) w.Mark(start);
-        for (int u = 0; u < Unroll; u++) w.Op($"setp.gt.s32 {rows[u]}, {left}, {u * step}");
+        for (int u = 0; u < unroll; u++) w.Op($"setp.gt.s32 {rows[u]}, {left}, {u * step}");
         load(values, rows, step);
         using (w.If(accumulate)) c.AddTo(values, rows);
         foreach (var value in values)
@@ -133,9 +131,9 @@ internal sealed class GemmEpilogue(PtxWriter w, GemmFields p, TileOrder at, int 
         c.Store(values, rows);
         if (steps > 1)
         {
-            c.Advance(Unroll);
-            residual.Advance(Unroll);
-            w.Op($"sub.s32 {left}, {left}, {step * Unroll}");
+            c.Advance(unroll);
+            residual.Advance(unroll);
+            w.Op($"sub.s32 {left}, {left}, {step * unroll}");
             w.Op($"sub.u32 {count}, {count}, 1");
             w.Op($"setp.ne.u32 {more}, {count}, 0");
             // Rows only get further out.

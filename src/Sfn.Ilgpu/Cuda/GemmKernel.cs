@@ -42,14 +42,17 @@ internal sealed record GemmTile(int M, int N, int WarpsM, int WarpsN, int Stages
     /// <summary>Small products.</summary>
     public static readonly GemmTile Small = new(64, 64, 2, 2, 4, 3);
 
-    /// <summary>At most 16 rows, as in decoding: bound by reading B.</summary>
-    public static readonly GemmTile Flat = new(16, 128, 1, 4, 4, 3);
+    /// <summary>Few rows, as in decoding many sequences: narrow and deep, because reading B is all that takes time.</summary>
+    public static readonly GemmTile Thin = new(64, 32, 4, 1, 8, 2);
+
+    /// <summary>At most 16 rows.</summary>
+    public static readonly GemmTile Flat = new(16, 32, 1, 2, 8, 4);
 
     /// <summary>Largest first, for 16-byte copies.</summary>
-    public static readonly GemmTile[] All = [Wide, Square, Tall, Small, Flat];
+    public static readonly GemmTile[] All = [Wide, Square, Tall, Small, Thin, Flat];
 
     /// <summary>For 4-byte copies, whose many addresses leave fewer registers for sums.</summary>
-    public static readonly GemmTile[] Unaligned = [new(128, 128, 2, 4, 3, 1), new(64, 64, 2, 2, 4, 2), new(16, 128, 1, 4, 4, 2)];
+    public static readonly GemmTile[] Unaligned = [new(128, 128, 2, 4, 3, 1), new(64, 64, 2, 2, 4, 2), new(16, 64, 1, 4, 4, 2)];
 
     /// <summary>Threads per block.</summary>
     public int Threads => WarpsM * WarpsN * 32;
@@ -119,7 +122,7 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
 
     private static int Size(GemmKind kind) => kind == GemmKind.BFloat16 ? 2 : 4;
 
-    // A transposed A needs 128 bytes of m per row of shared memory for its swizzle.
+    // An operand whose outer index is contiguous needs 128 bytes of it per row of shared memory, for the permutation of chunks.
     private static IEnumerable<GemmKernel> Enumerate() =>
         from copyBytes in new[] { 16, 4 }
         from kind in new[] { GemmKind.BFloat16, GemmKind.Tf32 }
@@ -127,5 +130,6 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
         from b in new[] { OperandLayout.OuterContiguous, OperandLayout.KContiguous }
         from tile in copyBytes == 16 ? GemmTile.All : GemmTile.Unaligned
         where a == OperandLayout.KContiguous || tile.M * Size(kind) >= GemmTile.RowBytes
+        where b == OperandLayout.KContiguous || tile.N * Size(kind) >= GemmTile.RowBytes
         select new GemmKernel(tile, kind, a, b, copyBytes);
 }
