@@ -55,13 +55,13 @@ public sealed class AdamW : Optimizer
         MemoryMarshal.AsBytes(settings),
         new AdamWSettings(rate, Options.Beta1, Options.Beta2, Options.Epsilon, decays ? Options.WeightDecay : 0, step));
 
-    private protected override void Update(int begin, int end, in View settings, Tensor scale)
+    private protected override void Update(int begin, int end, in View? shadow, in View settings, Tensor scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end);
         View m = Flat.Range(_m, begin, end), v = Flat.Range(_v, begin, end);
         if (Kernels is { } kernels)
         {
-            kernels.AdamW(new() { P = p, G = g, M = m, V = v, Scale = scale.View }, settings);
+            kernels.AdamW(new() { P = p, G = g, M = m, V = v, Shadow = shadow, Scale = scale.View }, settings);
             return;
         }
         // The eight floats of AdamWSettings, in their order.

@@ -155,7 +155,14 @@ public abstract class Optimizer
     {
         using var scope = Scope.Open("Optimizer.Step");
         var scale = _clipped ? _scale : _one;
-        for (int i = 0; i < _passes.Count; i++) Update(_passes[i].Begin, _passes[i].End, _settings.View.Select(0, i), scale);
+        for (int i = 0; i < _passes.Count; i++)
+        {
+            var (begin, end) = _passes[i];
+            View? shadow = _flat.Shadows is { } shadows ? _flat.Range(shadows, begin, end) : null;
+            Update(begin, end, shadow, _settings.View.Select(0, i), scale);
+            // Kernels have rounded the new values in the same pass.
+            if (Kernels is null && shadow is { } view) scale.Backend.Copy(_flat.Range(_flat.Values, begin, end), view);
+        }
     }
 
     /// <summary>Counts the step and clears the gradients.</summary>
@@ -166,7 +173,9 @@ public abstract class Optimizer
             for (int i = begin; i < end; i++)
             {
                 Steps[i]++;
-                _flat.Segments[i].Parameter.MarkChanged();
+                var parameter = _flat.Segments[i].Parameter;
+                parameter.MarkChanged();
+                parameter.MarkShadowed();
             }
         }
         ClearGradients();
@@ -193,8 +202,11 @@ public abstract class Optimizer
         for (int i = 0; i < Parameters.Count; i++) Steps[SegmentOf(Parameters[i])] = steps[i];
     }
 
-    /// <summary>Changes the segments from begin up to end, which have gradients; all numbers are on the device.</summary>
-    private protected abstract void Update(int begin, int end, in View settings, Tensor scale);
+    /// <summary>
+    /// Changes the segments from begin up to end, which have gradients; all numbers are on the device. With <see cref="Kernels"/> the rounded values go to
+    /// <paramref name="shadow"/> in the same pass.
+    /// </summary>
+    private protected abstract void Update(int begin, int end, in View? shadow, in View settings, Tensor scale);
 
     /// <summary>The numbers that <see cref="Update"/> reads for step number <paramref name="step"/>, from 1.</summary>
     private protected abstract void Write(Span<float> settings, double rate, bool decays, int step);

@@ -44,12 +44,12 @@ public sealed class Sgd : Optimizer
     private protected override void Write(Span<float> settings, double rate, bool decays, int step)
         => MemoryMarshal.Write(MemoryMarshal.AsBytes(settings), new SgdSettings(rate, Options.Momentum, decays ? Options.WeightDecay : 0));
 
-    private protected override void Update(int begin, int end, in View settings, Tensor scale)
+    private protected override void Update(int begin, int end, in View? shadow, in View settings, Tensor scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end), m = Flat.Range(_m, begin, end);
         if (Kernels is { } kernels)
         {
-            kernels.Sgd(new() { P = p, G = g, M = m, Scale = scale.View }, settings);
+            kernels.Sgd(new() { P = p, G = g, M = m, Shadow = shadow, Scale = scale.View }, settings);
             return;
         }
         // The first three floats of SgdSettings, in their order.

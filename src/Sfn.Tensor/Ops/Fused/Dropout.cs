@@ -24,7 +24,7 @@ namespace Sfn.Ops
             Check.Float(x.A, Name);
             if (probability is not (>= 0 and < 1)) throw new ShapeMismatch($"dropout probability {probability} is not in [0, 1).");
             if (seed.Memory is { } memory) Check.Together(x.A, memory, Name);
-            if (KernelOf(x.A) is not { } kernel) return x.A * Mask(x.A);
+            if (KernelOf(x.A) is not { } kernel) return Masked(x.A);
             var y = x.A.EmptyLike();
             kernel.Dropout(x.A.Dense().View, y.View, seed.Spec(probability), accumulate: false);
             return y;
@@ -36,7 +36,7 @@ namespace Sfn.Ops
             if (!into.Needs(0)) return;
             if (KernelOf(dy) is not { } kernel)
             {
-                into.Add(0, dy * Mask(dy));
+                into.Add(0, Masked(dy));
                 return;
             }
             var dx = into.Target(0, out bool accumulate);
@@ -45,14 +45,15 @@ namespace Sfn.Ops
 
         private static IDropout? KernelOf(Tensor x) => x.DType is DType.F32 or DType.BF16 ? x.Backend as IDropout : null;
 
-        // Drawn on the host: the meaning of the op, for devices without a kernel and for float64.
-        private Tensor Mask(Tensor x)
+        // The factors come from the host: the meaning of the op, for devices without a kernel and for float64. As in a kernel a half rounds once.
+        private Tensor Masked(Tensor x)
         {
             float[] factors = new float[checked((int)x.Count)];
             var spec = seed.Spec(probability);
             ulong own = seed.Read();
             for (int i = 0; i < factors.Length; i++) factors[i] = Philox.At(own, (ulong)i) >= spec.Threshold ? spec.Kept : 0;
-            return Tensor.From(factors, x.Shape, x.Device).To(x.DType);
+            var wide = x.DType.Wide();
+            return (x.To(wide) * Tensor.From(factors, x.Shape, x.Device).To(wide)).To(x.DType);
         }
     }
 }
