@@ -10,8 +10,6 @@ internal partial class FusedIlgpuBackend : IRowKernels
     /// <summary>Columns up to which a row stays in the registers of its threads.</summary>
     internal const int LongestInRegisters = 8192;
 
-    public void NormWeightGrad(in View x, in View? mean, in View rstd, in View dy, in View dweight, in View? dbias, bool accumulate) { }
-
     public void Rows<TRow>(TRow op, in RowViews views) where TRow : struct, IRow
     {
         if (views.A.Count == 0) return;
@@ -115,12 +113,6 @@ internal partial class FusedIlgpuBackend : IRowKernels
             ArrayView<F32>, ArrayView<F32>>>()
             (Stream, RowGroups<TShape>(v.A.Shape[0]), op, steps, On<X>(v.A), On<B>(v.B ?? v.A), On<C>(v.C ?? v.A), On<X>(v.D ?? v.A), On<X>(v.Y ?? v.A),
                 On<F32>(v.Scalar0 ?? v.A), On<F32>(v.Scalar1 ?? v.A));
-    }
-
-    private static KernelConfig RowGroups<TShape>(int rows) where TShape : struct, IRowShape
-    {
-        int each = TShape.Threads / TShape.Lanes;
-        return new((rows + each - 1) / each, TShape.Threads);
     }
 
     private static bool FitsQuads(in View? view) => view is not { } v || FitsQuads(v);

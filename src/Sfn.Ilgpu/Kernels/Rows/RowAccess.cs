@@ -20,6 +20,9 @@ internal interface IRowAccess
     /// <summary>Column of value number <paramref name="j"/>; quads are valid as a whole, so that theirs is the column of the first.</summary>
     static abstract int Column(int lane, int lanes, int slot, int j);
 
+    /// <summary>Column of value number <paramref name="j"/> of the first slot.</summary>
+    static abstract int Exact(int lane, int lanes, int j);
+
     /// <summary>The values; zeros from <paramref name="columns"/> on. <paramref name="row"/> is the row's first element.</summary>
     static abstract Four Load<S, Q>(ArrayView<S> x, long row, int lane, int lanes, int slot, int columns)
         where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
@@ -35,6 +38,9 @@ internal readonly struct ByQuads : IRowAccess
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Column(int lane, int lanes, int slot, int j) => (lane + slot * lanes) * 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Exact(int lane, int lanes, int j) => lane * 4 + j;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four Load<S, Q>(ArrayView<S> x, long row, int lane, int lanes, int slot, int columns)
@@ -62,6 +68,9 @@ internal readonly struct ByOnes : IRowAccess
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Column(int lane, int lanes, int slot, int j) => lane + (slot * 4 + j) * lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Exact(int lane, int lanes, int j) => lane + j * lanes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four Load<S, Q>(ArrayView<S> x, long row, int lane, int lanes, int slot, int columns)
