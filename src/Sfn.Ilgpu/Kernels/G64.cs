@@ -33,13 +33,13 @@ internal readonly struct G64(double v) : ILane<G64>
     public static G64 operator -(G64 a) => new(-a.V);
 
     [MethodImpl(Inline)]
-    public static G64 Fma(G64 a, G64 b, G64 c) => new(a.V * b.V + c.V);
+    public static G64 Fma(G64 a, G64 b, G64 c) => new(c.V - -a.V * b.V);
 
     [MethodImpl(Inline)]
-    public static G64 Min(G64 a, G64 b) => new(a.V < b.V || double.IsNaN(a.V) ? a.V : b.V);
+    public static G64 Min(G64 a, G64 b) => new(double.IsNaN(a.V) ? a.V : b.V > a.V ? a.V : b.V);
 
     [MethodImpl(Inline)]
-    public static G64 Max(G64 a, G64 b) => new(a.V > b.V || double.IsNaN(a.V) ? a.V : b.V);
+    public static G64 Max(G64 a, G64 b) => new(double.IsNaN(a.V) ? a.V : b.V < a.V ? a.V : b.V);
 
     [MethodImpl(Inline)]
     public static G64 Abs(G64 x) => new(Interop.IntAsFloat(Interop.FloatAsInt(x.V) & long.MaxValue));
@@ -63,8 +63,8 @@ internal readonly struct G64(double v) : ILane<G64>
     public static G64 Erf(G64 x) => new(WideMath.Erf(x.V));
 
     [MethodImpl(Inline)]
-    public static G64 IfGreater(G64 a, G64 b, G64 then, G64 otherwise) => new(a.V > b.V ? then.V : otherwise.V);
+    public static G64 IfGreater(G64 a, G64 b, G64 then, G64 otherwise) => new(a.V - b.V > 0 ? then.V : otherwise.V);
 
     [MethodImpl(Inline)]
-    public static G64 IfEqual(G64 a, G64 b, G64 then, G64 otherwise) => new(a.V == b.V ? then.V : otherwise.V);
+    public static G64 IfEqual(G64 a, G64 b, G64 then, G64 otherwise) => new(!double.IsNaN(a.V) && !double.IsNaN(b.V) && a.V == b.V ? then.V : otherwise.V);
 }
