@@ -76,7 +76,7 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
                 nextA[i] = TA.Load<A, QA>(a, panelA, atA + 8 * i * p.AColumn, m, kA + 8 * i);
                 nextB[i] = TB.Load<B, QB>(b, panelB, atB + 8 * i * p.BRow, n, kB + 8 * i);
             }
-            int quadA = side * (TTile.Size + 4) / 4 + ty, quadB = side * (TTile.Size + 4) / 4 + tx;
+            long quadA = side * ((TTile.Size + 4) / 4) + ty, quadB = side * ((TTile.Size + 4) / 4) + tx;
             for (int s = 0; s < TTile.Depth; s += 8)
             {
                 Step(sharedA, sharedB, ra, rb, sums, quadA, quadB, s);
@@ -115,7 +115,7 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
     // One step of k: the thread's rows times its columns.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(ArrayView<F32x4> sharedA, ArrayView<F32x4> sharedB, ArrayView<float> ra, ArrayView<float> rb, ArrayView<float> sums,
-        int quadA, int quadB, int s)
+        long quadA, long quadB, int s)
     {
         for (int i = 0; i < TTile.Rows / 4; i++)
         {
