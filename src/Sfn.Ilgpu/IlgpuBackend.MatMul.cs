@@ -51,9 +51,10 @@ internal partial class IlgpuBackend
         where B : unmanaged, IElement<B> where QB : unmanaged, IQuad<QB, B>
         where C : unmanaged, IElement<C> where QC : unmanaged, IQuad<QC, C>
     {
-        var directions = MatMulDirections.Of(ref p, a.Offset, b.Offset, c.Offset, spec.Residual?.Offset ?? 0);
+        var readers = MatMulReaders.Of(p, a.Offset, b.Offset, c.Offset, spec.Residual?.Offset ?? 0);
+        p.CVector = readers.StoresQuads ? 1 : 0;
         long batches = (long)p.Batch0 * p.Batch1;
-        int columns = directions.BAlongSteps ? MatMulRowsK<OneRow, A, QA, B, QB, C>.Columns : MatMulRowsN<OneRow, A, QA, B, QB, C>.Columns;
+        int columns = readers.BAlongSteps ? MatMulRowsK<OneRow, A, QA, B, QB, C>.Columns : MatMulRowsN<OneRow, A, QA, B, QB, C>.Columns;
         var plan = chosen ?? MatMulPlan.Choose(p.M, p.N, p.K, batches, columns);
         p.KPart = plan.Part(p.K);
         p.Splits = p.K == 0 ? 1 : (p.K + p.KPart - 1) / p.KPart;
@@ -64,7 +65,7 @@ internal partial class IlgpuBackend
         var residual = On<C>(spec.Residual ?? c);
         if (p.Splits == 1)
         {
-            Launch<A, QA, B, QB, C, QC>(p, plan, directions, columns, x, y, On<C>(c), bias, residual);
+            Launch<A, QA, B, QB, C, QC>(p, plan, readers, columns, x, y, On<C>(c), bias, residual);
             return;
         }
         using var parts = new Temporary(this, [Int(p.Splits * batches), p.M, p.N], DType.F32);
@@ -74,35 +75,36 @@ internal partial class IlgpuBackend
         q.Accumulate = q.HasBias = q.HasResidual = q.Activation = 0;
         q.CVector = p.N % 4 == 0 ? 1 : 0;
         var sums = On<F32>(parts.View);
-        Launch<A, QA, B, QB, F32, F32x4>(q, plan, directions, columns, x, y, sums, sums, sums);
+        Launch<A, QA, B, QB, F32, F32x4>(q, plan, readers, columns, x, y, sums, sums, sums);
         using var _ = Launching();
         Kernel<MatMulReduce<C>, Action<AcceleratorStream, KernelConfig, MatMulParameters, ArrayView<F32>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>>()
             (Stream, Config(p.CSplit), p, sums, On<C>(c), bias, residual);
     }
 
-    private void Launch<A, QA, B, QB, C, QC>(MatMulParameters p, MatMulPlan plan, MatMulDirections directions, int columns,
+    private void Launch<A, QA, B, QB, C, QC>(MatMulParameters p, MatMulPlan plan, MatMulReaders readers, int columns,
         ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
         where A : unmanaged, IElement<A> where QA : unmanaged, IQuad<QA, A>
         where B : unmanaged, IElement<B> where QB : unmanaged, IQuad<QB, B>
         where C : unmanaged, IElement<C> where QC : unmanaged, IQuad<QC, C>
     {
         if (!plan.IsRows) columns = plan.Rows;
-        else if (!directions.AAlongSteps) p.AVector = 0;
+        else if (readers.BAlongSteps) p.Quads = readers.A == MatMulReader.StepQuads && readers.B == MatMulReader.StepQuads ? 1 : 0;
+        else p.Quads = readers.B == MatMulReader.LineQuads ? 1 : 0;
         p.TilesM = (p.M + plan.Rows - 1) / plan.Rows;
         p.TilesN = (p.N + columns - 1) / columns;
         int groups = Int((long)p.TilesM * p.TilesN * p.Batch0 * p.Batch1 * p.Splits);
         switch (plan.Kernel)
         {
-            case MatMulKernel.Tile128: Tiled<Tile128, A, QA, B, QB, C, QC>(groups, p, directions, a, b, c, bias, residual); break;
-            case MatMulKernel.Tile64: Tiled<Tile64, A, QA, B, QB, C, QC>(groups, p, directions, a, b, c, bias, residual); break;
-            case MatMulKernel.Tile32: Tiled<Tile32, A, QA, B, QB, C, QC>(groups, p, directions, a, b, c, bias, residual); break;
-            case MatMulKernel.Rows1: Rows<OneRow, A, QA, B, QB, C>(groups, p, directions, a, b, c, bias, residual); break;
-            case MatMulKernel.Rows4: Rows<FourRows, A, QA, B, QB, C>(groups, p, directions, a, b, c, bias, residual); break;
-            default: Rows<EightRows, A, QA, B, QB, C>(groups, p, directions, a, b, c, bias, residual); break;
+            case MatMulKernel.Tile128: Tiled<Tile128, A, QA, B, QB, C, QC>(groups, p, readers, a, b, c, bias, residual); break;
+            case MatMulKernel.Tile64: Tiled<Tile64, A, QA, B, QB, C, QC>(groups, p, readers, a, b, c, bias, residual); break;
+            case MatMulKernel.Tile32: Tiled<Tile32, A, QA, B, QB, C, QC>(groups, p, readers, a, b, c, bias, residual); break;
+            case MatMulKernel.Rows1: Rows<OneRow, A, QA, B, QB, C>(groups, p, readers, a, b, c, bias, residual); break;
+            case MatMulKernel.Rows4: Rows<FourRows, A, QA, B, QB, C>(groups, p, readers, a, b, c, bias, residual); break;
+            default: Rows<EightRows, A, QA, B, QB, C>(groups, p, readers, a, b, c, bias, residual); break;
         }
     }
 
-    private void Tiled<TTile, A, QA, B, QB, C, QC>(int groups, MatMulParameters p, MatMulDirections directions,
+    private void Tiled<TTile, A, QA, B, QB, C, QC>(int groups, MatMulParameters p, MatMulReaders readers,
         ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
         where TTile : ITile
         where A : unmanaged, IElement<A> where QA : unmanaged, IQuad<QA, A>
@@ -111,16 +113,32 @@ internal partial class IlgpuBackend
     {
         (p.ThreadRows, p.ThreadQuads) = (TTile.Rows, TTile.Columns / 4);
         var config = new KernelConfig(groups, 2 * TTile.Size);
-        switch (directions.AAlongSteps, directions.BAlongSteps)
+        switch (readers.A)
         {
-            case (true, true): Launch<MatMulTiled<TTile, AlongSteps, AlongSteps, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
-            case (true, false): Launch<MatMulTiled<TTile, AlongSteps, AlongLines, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
-            case (false, true): Launch<MatMulTiled<TTile, AlongLines, AlongSteps, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
-            default: Launch<MatMulTiled<TTile, AlongLines, AlongLines, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
+            case MatMulReader.StepQuads: Tiled<TTile, StepQuads, A, QA, B, QB, C, QC>(config, p, readers.B, a, b, c, bias, residual); break;
+            case MatMulReader.LineQuads: Tiled<TTile, LineQuads, A, QA, B, QB, C, QC>(config, p, readers.B, a, b, c, bias, residual); break;
+            case MatMulReader.StepSingles: Tiled<TTile, StepSingles, A, QA, B, QB, C, QC>(config, p, readers.B, a, b, c, bias, residual); break;
+            default: Tiled<TTile, LineSingles, A, QA, B, QB, C, QC>(config, p, readers.B, a, b, c, bias, residual); break;
         }
     }
 
-    private void Rows<TRows, A, QA, B, QB, C>(int groups, in MatMulParameters p, MatMulDirections directions,
+    private void Tiled<TTile, RA, A, QA, B, QB, C, QC>(KernelConfig config, in MatMulParameters p, MatMulReader reader,
+        ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
+        where TTile : ITile where RA : IReader
+        where A : unmanaged, IElement<A> where QA : unmanaged, IQuad<QA, A>
+        where B : unmanaged, IElement<B> where QB : unmanaged, IQuad<QB, B>
+        where C : unmanaged, IElement<C> where QC : unmanaged, IQuad<QC, C>
+    {
+        switch (reader)
+        {
+            case MatMulReader.StepQuads: Launch<MatMulTiled<TTile, RA, StepQuads, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
+            case MatMulReader.LineQuads: Launch<MatMulTiled<TTile, RA, LineQuads, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
+            case MatMulReader.StepSingles: Launch<MatMulTiled<TTile, RA, StepSingles, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
+            default: Launch<MatMulTiled<TTile, RA, LineSingles, A, QA, B, QB, C, QC>, A, B, C>(config, p, a, b, c, bias, residual); break;
+        }
+    }
+
+    private void Rows<TRows, A, QA, B, QB, C>(int groups, in MatMulParameters p, MatMulReaders readers,
         ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
         where TRows : IRowCount
         where A : unmanaged, IElement<A> where QA : unmanaged, IQuad<QA, A>
@@ -128,7 +146,7 @@ internal partial class IlgpuBackend
         where C : unmanaged, IElement<C>
     {
         var config = new KernelConfig(groups, IKernel.Threads);
-        if (directions.BAlongSteps) Launch<MatMulRowsK<TRows, A, QA, B, QB, C>, A, B, C>(config, p, a, b, c, bias, residual);
+        if (readers.BAlongSteps) Launch<MatMulRowsK<TRows, A, QA, B, QB, C>, A, B, C>(config, p, a, b, c, bias, residual);
         else Launch<MatMulRowsN<TRows, A, QA, B, QB, C>, A, B, C>(config, p, a, b, c, bias, residual);
     }
 

@@ -25,8 +25,11 @@ internal struct MatMulParameters
     /// <summary>Rows of c in one thread, and quads in a row. The kernel knows the numbers; as arguments they keep loops over them loops.</summary>
     public int ThreadRows, ThreadQuads;
 
-    /// <summary>Whether four neighbours of an operand are one aligned piece of memory.</summary>
-    public int AVector, BVector, CVector;
+    /// <summary>Whether four neighbours in a row of c, and of the residual, are one aligned piece of memory.</summary>
+    public int CVector;
+
+    /// <summary>Whether the kernels for few rows read by quads.</summary>
+    public int Quads;
 
     /// <summary>The same product as cᵀ = bᵀ·aᵀ.</summary>
     public readonly MatMulParameters Swapped()
@@ -38,7 +41,6 @@ internal struct MatMulParameters
         (p.CRow, p.CColumn) = (CColumn, CRow);
         (p.BiasRow, p.BiasColumn) = (BiasColumn, BiasRow);
         (p.ResidualRow, p.ResidualColumn) = (ResidualColumn, ResidualRow);
-        (p.AVector, p.BVector) = (BVector, AVector);
         return p;
     }
 }

@@ -36,9 +36,9 @@ internal readonly struct MatMulRowsK<TRows, A, QA, B, QB, C> : IKernel
     /// <summary>Columns per group.</summary>
     public const int Columns = 4;
 
-    private const int Share = 64;
+    private const int Share = IKernel.Threads / Columns;
 
-    public static string Name => $"matmul_{A.Name}_{B.Name}k_{C.Name}_rows{TRows.Rows}";
+    public static string Name => $"matmul_{A.Name}_{B.Name}_k_{C.Name}_rows{TRows.Rows}";
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
@@ -46,24 +46,35 @@ internal readonly struct MatMulRowsK<TRows, A, QA, B, QB, C> : IKernel
     {
         var shared = SharedMemory.Allocate<float>(IKernel.Threads * TRows.Rows);
         var sums = LocalMemory.Allocate<float>(TRows.Rows);
-        int t = Group.IdxX, lane = t % Share;
+        int t = Group.IdxX, lane = t & Share - 1;
         var place = TilePlace.Of(p, TRows.Rows, Columns);
         int column = place.N + t / Share, n = column < p.N ? column : p.N - 1;
-        var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M, End = place.End, Vector = p.AVector };
-        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N, End = place.End, Vector = p.BVector };
-        long baseA = place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1, baseB = place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn;
+        long atB = place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn;
+        // Rows past the matrix repeat its last one.
+        int more = p.M - 1 - place.M;
+        long atA = place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + place.M * p.ARow;
         for (int i = 0; i < TRows.Rows; i++) sums[i] = 0;
-        for (int k = place.Begin + 4 * lane; k < place.End; k += 4 * Share)
+        if (p.Quads != 0)
         {
-            QB y = AlongSteps.Load<B, QB>(b, panelB, baseB + k * p.BRow, n, k);
-            for (int i = 0; i < TRows.Rows; i++)
+            for (int k = place.Begin + 4 * lane; k < place.End; k += 4 * Share)
             {
-                int m = place.M + i < p.M ? place.M + i : p.M - 1;
-                QA x = AlongSteps.Load<A, QA>(a, panelA, baseA + m * p.ARow + k * p.AColumn, m, k);
-                float sum = QA.A(x).V * QB.A(y).V + sums[i];
-                sum = QA.B(x).V * QB.B(y).V + sum;
-                sum = QA.C(x).V * QB.C(y).V + sum;
-                sums[i] = QA.D(x).V * QB.D(y).V + sum;
+                QB y = b.Cast<QB>()[(atB + k) >> 2];
+                for (int i = 0; i < TRows.Rows; i++)
+                {
+                    QA x = a.Cast<QA>()[(atA + (i < more ? i : more) * p.ARow + k) >> 2];
+                    float sum = QA.A(x).V * QB.A(y).V + sums[i];
+                    sum = QA.B(x).V * QB.B(y).V + sum;
+                    sum = QA.C(x).V * QB.C(y).V + sum;
+                    sums[i] = QA.D(x).V * QB.D(y).V + sum;
+                }
+            }
+        }
+        else
+        {
+            for (int k = place.Begin + lane; k < place.End; k += Share)
+            {
+                float y = B.Load(b[atB + k * p.BRow]).V;
+                for (int i = 0; i < TRows.Rows; i++) sums[i] = A.Load(a[atA + (i < more ? i : more) * p.ARow + k * p.AColumn]).V * y + sums[i];
             }
         }
         for (int i = 0; i < TRows.Rows; i++) shared[i * IKernel.Threads + t] = sums[i];
@@ -91,7 +102,7 @@ internal readonly struct MatMulRowsN<TRows, A, QA, B, QB, C> : IKernel
 
     private const int Across = Columns / 4, Share = IKernel.Threads / Across;
 
-    public static string Name => $"matmul_{A.Name}_{B.Name}r_{C.Name}_rows{TRows.Rows}";
+    public static string Name => $"matmul_{A.Name}_{B.Name}_r_{C.Name}_rows{TRows.Rows}";
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
@@ -101,24 +112,48 @@ internal readonly struct MatMulRowsN<TRows, A, QA, B, QB, C> : IKernel
         var sums = LocalMemory.Allocate<float>(4 * TRows.Rows);
         int t = Group.IdxX, slice = t / Across;
         var place = TilePlace.Of(p, TRows.Rows, Columns);
-        int first = place.N + t % Across * 4, last = p.BVector != 0 ? p.N - 4 : p.N - 1, n = first < last ? first : last;
-        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N, End = place.End, Vector = p.BVector };
-        long baseA = place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1, baseB = place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn;
+        int n = place.N + (t & Across - 1) * 4;
+        long atB = place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1;
+        // Rows and columns past the matrix repeat its last ones.
+        int more = p.M - 1 - place.M;
+        long atA = place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + place.M * p.ARow;
         for (int i = 0; i < 4 * TRows.Rows; i++) sums[i] = 0;
-        for (int k = place.Begin + slice; k < place.End; k += Share)
+        if (p.Quads != 0)
         {
-            QB y = AlongLines.Load<B, QB>(b, panelB, baseB + k * p.BRow, n, k);
-            for (int i = 0; i < TRows.Rows; i++)
+            atB += n < p.N - 4 ? n : p.N - 4;
+            for (int k = place.Begin + slice; k < place.End; k += Share)
             {
-                int m = place.M + i < p.M ? place.M + i : p.M - 1;
-                float x = A.Load(a[baseA + m * p.ARow + k * p.AColumn]).V;
-                sums[4 * i] = x * QB.A(y).V + sums[4 * i];
-                sums[4 * i + 1] = x * QB.B(y).V + sums[4 * i + 1];
-                sums[4 * i + 2] = x * QB.C(y).V + sums[4 * i + 2];
-                sums[4 * i + 3] = x * QB.D(y).V + sums[4 * i + 3];
+                QB y = b.Cast<QB>()[(atB + k * p.BRow) >> 2];
+                for (int i = 0; i < TRows.Rows; i++)
+                {
+                    float x = A.Load(a[atA + (i < more ? i : more) * p.ARow + k * p.AColumn]).V;
+                    sums[4 * i] = x * QB.A(y).V + sums[4 * i];
+                    sums[4 * i + 1] = x * QB.B(y).V + sums[4 * i + 1];
+                    sums[4 * i + 2] = x * QB.C(y).V + sums[4 * i + 2];
+                    sums[4 * i + 3] = x * QB.D(y).V + sums[4 * i + 3];
+                }
             }
         }
-        // [row][slice][column]: adding slice s + half to slice s is adding what lies half·32 further on.
+        else
+        {
+            int last = p.N - 1;
+            long n0 = (n < last ? n : last) * p.BColumn, n1 = (n + 1 < last ? n + 1 : last) * p.BColumn;
+            long n2 = (n + 2 < last ? n + 2 : last) * p.BColumn, n3 = (n + 3 < last ? n + 3 : last) * p.BColumn;
+            for (int k = place.Begin + slice; k < place.End; k += Share)
+            {
+                long at = atB + k * p.BRow;
+                float y0 = B.Load(b[at + n0]).V, y1 = B.Load(b[at + n1]).V, y2 = B.Load(b[at + n2]).V, y3 = B.Load(b[at + n3]).V;
+                for (int i = 0; i < TRows.Rows; i++)
+                {
+                    float x = A.Load(a[atA + (i < more ? i : more) * p.ARow + k * p.AColumn]).V;
+                    sums[4 * i] = x * y0 + sums[4 * i];
+                    sums[4 * i + 1] = x * y1 + sums[4 * i + 1];
+                    sums[4 * i + 2] = x * y2 + sums[4 * i + 2];
+                    sums[4 * i + 3] = x * y3 + sums[4 * i + 3];
+                }
+            }
+        }
+        // [row][slice][column]: what is to be added to a slice lies half·32 further on.
         for (int i = 0; i < TRows.Rows; i++)
             for (int j = 0; j < 4; j++) shared[4 * (i * IKernel.Threads + t) + j] = sums[4 * i + j];
         for (int half = Share / 2; half > 0; half >>= 1)
@@ -130,8 +165,8 @@ internal readonly struct MatMulRowsN<TRows, A, QA, B, QB, C> : IKernel
                         shared[4 * (i * IKernel.Threads + t) + j] += shared[4 * (i * IKernel.Threads + t + half * Across) + j];
         }
         Group.Barrier();
-        int row = t / Columns, column = place.N + t % Columns;
+        int row = t / Columns, column = place.N + (t & Columns - 1);
         if (row >= TRows.Rows || place.M + row >= p.M || column >= p.N) return;
-        TileStore.PutOne(p, place, place.M + row, column, new(shared[4 * row * IKernel.Threads + t % Columns]), c, bias, residual);
+        TileStore.PutOne(p, place, place.M + row, column, new(shared[4 * row * IKernel.Threads + (t & Columns - 1)]), c, bias, residual);
     }
 }

@@ -9,21 +9,21 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// rectangle of them in registers, while the next steps are on their way from memory.
 /// </summary>
 /// <typeparam name="TTile">Sizes.</typeparam>
-/// <typeparam name="TA">How a's quads run.</typeparam>
-/// <typeparam name="TB">How b's quads run.</typeparam>
+/// <typeparam name="RA">How a is read.</typeparam>
+/// <typeparam name="RB">How b is read.</typeparam>
 /// <typeparam name="A">Elements of a; the sums are float32 always.</typeparam>
 /// <typeparam name="QA">Four of them.</typeparam>
 /// <typeparam name="B">Elements of b.</typeparam>
 /// <typeparam name="QB">Four of them.</typeparam>
 /// <typeparam name="C">Elements of c and of the residual.</typeparam>
 /// <typeparam name="QC">Four of them.</typeparam>
-internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKernel
-    where TTile : ITile where TA : IDirection where TB : IDirection
+internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKernel
+    where TTile : ITile where RA : IReader where RB : IReader
     where A : unmanaged, IElement<A> where QA : unmanaged, IQuad<QA, A>
     where B : unmanaged, IElement<B> where QB : unmanaged, IQuad<QB, B>
     where C : unmanaged, IElement<C> where QC : unmanaged, IQuad<QC, C>
 {
-    public static string Name => $"matmul_{A.Name}{TA.Name}_{B.Name}{TB.Name}_{C.Name}_{TTile.Size}";
+    public static string Name => $"matmul_{A.Name}_{RA.Name}_{B.Name}_{RB.Name}_{C.Name}_{TTile.Size}";
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
@@ -31,7 +31,7 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
 
     private static void Run(MatMulParameters p, ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
     {
-        // A step has four more lines than the tile, so that quads of steps are written without bank conflicts and a step begins at a multiple of 16 bytes.
+        // A step has four more lines than the tile: quads of steps are written without bank conflicts, and a step begins at a multiple of 16 bytes.
         var sharedA = SharedMemory.Allocate<F32x4>(2 * TTile.Depth * (TTile.Size + 4) / 4);
         var sharedB = SharedMemory.Allocate<F32x4>(2 * TTile.Depth * (TTile.Size + 4) / 4);
         var sums = LocalMemory.Allocate<float>(TTile.Rows * TTile.Columns);
@@ -39,29 +39,28 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
         var rb = LocalMemory.Allocate<float>(TTile.Columns);
         var nextA = LocalMemory.Allocate<QA>(TTile.Depth / 8);
         var nextB = LocalMemory.Allocate<QB>(TTile.Depth / 8);
-
         int t = Group.IdxX;
         var place = TilePlace.Of(p, TTile.Size, TTile.Size);
 
-        // This thread's quads. Lines past the matrix read its last ones: what they give is never stored.
-        int lineA = TA.Line(t, TTile.Size), stepA = TA.Step(t, TTile.Size), lineB = TB.Line(t, TTile.Size), stepB = TB.Step(t, TTile.Size);
-        int m = Clamp(place.M + lineA, p.M, p.AVector, TA.Line(2, TTile.Size) > 1), n = Clamp(place.N + lineB, p.N, p.BVector, TB.Line(2, TTile.Size) > 1);
+        // This thread's quads, 8 steps apart. Lines past the matrix read its last ones.
+        int lineA = RA.Line(t, TTile.Size), stepA = RA.Step(t, TTile.Size), lineB = RB.Line(t, TTile.Size), stepB = RB.Step(t, TTile.Size);
+        int m = place.M + lineA < RA.Last(p.M) ? place.M + lineA : RA.Last(p.M), n = place.N + lineB < RB.Last(p.N) ? place.N + lineB : RB.Last(p.N);
         int kA = place.Begin + stepA, kB = place.Begin + stepB;
-        var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M, End = place.End, Vector = p.AVector };
-        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N, End = place.End, Vector = p.BVector };
-        long atA = place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + kA * p.AColumn;
-        long atB = place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + kB * p.BRow;
+        var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M, End = place.End };
+        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N, End = place.End };
+        long atA = RA.Count(place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + kA * p.AColumn), moveA = RA.Count(8 * p.AColumn);
+        long atB = RB.Count(place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + kB * p.BRow), moveB = RB.Count(8 * p.BRow);
 
-        // A warp of 32 threads covers 8·4 rectangles, so that its reads of shared memory fall in two pairs of equal addresses.
-        int warp = t >> 5, warps = TTile.Size / TTile.Rows / 8;
-        int ty = warp % warps * 8 + (t >> 1 & 7), tx = warp / warps * 4 + (t & 1 | t >> 3 & 2);
+        // 32 threads cover 8·4 rectangles: of the four reads of a quad by eight threads each, two pairs are of the same addresses.
+        int warp = t >> 5;
+        int ty = (warp & TTile.Size / TTile.Rows / 8 - 1) * 8 + (t >> 1 & 7), tx = warp / (TTile.Size / TTile.Rows / 8) * 4 + (t & 1 | t >> 3 & 2);
 
         for (int i = 0; i < TTile.Rows; i++)
             for (int j = 0; j < TTile.Columns; j++) sums[i * TTile.Columns + j] = 0;
         for (int i = 0; i < TTile.Depth / 8; i++)
         {
-            TA.Store<A, QA>(sharedA, lineA, stepA + 8 * i, TTile.Size + 4, TA.Load<A, QA>(a, panelA, atA + 8 * i * p.AColumn, m, kA + 8 * i));
-            TB.Store<B, QB>(sharedB, lineB, stepB + 8 * i, TTile.Size + 4, TB.Load<B, QB>(b, panelB, atB + 8 * i * p.BRow, n, kB + 8 * i));
+            RA.Store<A, QA>(sharedA, lineA, stepA + 8 * i, TTile.Size + 4, RA.Load<A, QA>(a, panelA, atA + i * moveA, m, kA + 8 * i));
+            RB.Store<B, QB>(sharedB, lineB, stepB + 8 * i, TTile.Size + 4, RB.Load<B, QB>(b, panelB, atB + i * moveB, n, kB + 8 * i));
         }
         Group.Barrier();
         int side = 0;
@@ -69,12 +68,12 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
         {
             kA += TTile.Depth;
             kB += TTile.Depth;
-            atA += TTile.Depth * p.AColumn;
-            atB += TTile.Depth * p.BRow;
+            atA += TTile.Depth / 8 * moveA;
+            atB += TTile.Depth / 8 * moveB;
             for (int i = 0; i < TTile.Depth / 8; i++)
             {
-                nextA[i] = TA.Load<A, QA>(a, panelA, atA + 8 * i * p.AColumn, m, kA + 8 * i);
-                nextB[i] = TB.Load<B, QB>(b, panelB, atB + 8 * i * p.BRow, n, kB + 8 * i);
+                nextA[i] = RA.Load<A, QA>(a, panelA, atA + i * moveA, m, kA + 8 * i);
+                nextB[i] = RB.Load<B, QB>(b, panelB, atB + i * moveB, n, kB + 8 * i);
             }
             long quadA = side * ((TTile.Size + 4) / 4) + ty, quadB = side * ((TTile.Size + 4) / 4) + tx;
             for (int s = 0; s < TTile.Depth; s += 8)
@@ -91,8 +90,8 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
             side = TTile.Depth - side;
             for (int i = 0; i < TTile.Depth / 8; i++)
             {
-                TA.Store<A, QA>(sharedA, lineA, side + stepA + 8 * i, TTile.Size + 4, nextA[i]);
-                TB.Store<B, QB>(sharedB, lineB, side + stepB + 8 * i, TTile.Size + 4, nextB[i]);
+                RA.Store<A, QA>(sharedA, lineA, side + stepA + 8 * i, TTile.Size + 4, nextA[i]);
+                RB.Store<B, QB>(sharedB, lineB, side + stepB + 8 * i, TTile.Size + 4, nextB[i]);
             }
             Group.Barrier();
         }
@@ -112,7 +111,7 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
         }
     }
 
-    // One step of k: the thread's rows times its columns.
+    // One step of k: the thread's rows times its columns. A 64-bit index lets the assembler fold s into the address.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(ArrayView<F32x4> sharedA, ArrayView<F32x4> sharedB, ArrayView<float> ra, ArrayView<float> rb, ArrayView<float> sums,
         long quadA, long quadB, int s)
@@ -135,13 +134,5 @@ internal readonly struct MatMulTiled<TTile, TA, TB, A, QA, B, QB, C, QC> : IKern
         }
         for (int i = 0; i < TTile.Rows; i++)
             for (int j = 0; j < TTile.Columns; j++) sums[i * TTile.Columns + j] = ra[i] * rb[j] + sums[i * TTile.Columns + j];
-    }
-
-    // The last line of which a whole quad, or for single elements one element, lies in the matrix.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Clamp(int line, int lines, int vector, bool across)
-    {
-        int last = across && vector != 0 ? lines - 4 : lines - 1;
-        return line < last ? line : last;
     }
 }

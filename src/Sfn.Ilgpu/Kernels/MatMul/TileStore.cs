@@ -15,16 +15,24 @@ internal struct TilePlace
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TilePlace Of(in MatMulParameters p, int rows, int columns)
     {
-        int tiles = p.TilesM * p.TilesN, rest = Grid.IdxX / tiles, tile = Grid.IdxX - rest * tiles;
-        int first = tile / (8 * p.TilesN) * 8, within = tile - first * p.TilesN;
-        int high = p.TilesM - first < 8 ? p.TilesM - first : 8;
-        int column = within / high, batch = rest / p.Splits;
         TilePlace place = default;
-        place.Split = rest - batch * p.Splits;
-        place.Batch0 = batch / p.Batch1;
-        place.Batch1 = batch - place.Batch0 * p.Batch1;
-        place.M = (first + within - column * high) * rows;
-        place.N = column * columns;
+        uint tile = (uint)Grid.IdxX;
+        if (p.Splits * p.Batch0 * p.Batch1 > 1)
+        {
+            uint tiles = (uint)(p.TilesM * p.TilesN), rest = tile / tiles, batch = rest / (uint)p.Splits, outer = batch / (uint)p.Batch1;
+            tile -= rest * tiles;
+            place.Split = (int)(rest - batch * (uint)p.Splits);
+            place.Batch0 = (int)outer;
+            place.Batch1 = (int)(batch - outer * (uint)p.Batch1);
+        }
+        if (p.TilesM == 1) place.N = (int)tile * columns;
+        else
+        {
+            uint first = tile / (8 * (uint)p.TilesN) * 8, within = tile - first * (uint)p.TilesN, left = (uint)p.TilesM - first, high = left < 8 ? left : 8;
+            uint column = within / high;
+            place.M = (int)(first + within - column * high) * rows;
+            place.N = (int)column * columns;
+        }
         place.Begin = place.Split * p.KPart;
         place.End = p.KPart < p.K - place.Begin ? place.Begin + p.KPart : p.K;
         return place;

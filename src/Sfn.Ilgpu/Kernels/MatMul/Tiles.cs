@@ -47,7 +47,7 @@ internal readonly struct Tile64 : ITile
 
     public static int Columns => 4;
 
-    public static int Resident => 5;
+    public static int Resident => 4;
 }
 
 /// <summary>For small products: 4·4 results per thread, 16 products for 2 loads.</summary>
