@@ -40,6 +40,7 @@ public sealed partial class Trainer : IDisposable
             // What an earlier run of this process left in the cache is not this one's.
             Memory.Trim(config.DeviceOf());
             _memory = new PeakMemory(config.DeviceOf());
+            StartNaming();
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
             var options = new AdamWOptions { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay };
             Optimizer = new AdamW(Model.Parameters, options);
@@ -58,6 +59,12 @@ public sealed partial class Trainer : IDisposable
             _saved = exists ? _state.Step : -1;
             _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
             _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
+        }
+        catch (OutOfDeviceMemory error)
+        {
+            Dispose();
+            throw new OutOfDeviceMemory($"{Sentence(error.Message)} " +
+                Fitting(config, config.Model(corpus.Tokenizer.VocabularySize), Memory.PeakReserved(config.DeviceOf())), error);
         }
         catch
         {
@@ -87,8 +94,27 @@ public sealed partial class Trainer : IDisposable
     /// <summary>Trains until all steps are done or until it is cancelled; then the current step is finished and a checkpoint written.</summary>
     /// <param name="cancellation">Ends the run early; it can be resumed.</param>
     /// <param name="progress">Called after every step, on this thread if it is a plain implementation.</param>
-    /// <exception cref="InputError">The loss is not finite, or there is not enough memory or disk space; the last good checkpoint is named.</exception>
+    /// <exception cref="InputError">The loss is not finite; the last good checkpoint is named.</exception>
+    /// <exception cref="OutOfDeviceMemory">The device has too little memory; the largest owners, a batch that would fit and the last good checkpoint are
+    /// named. The process can go on: dispose the trainer and make another one.</exception>
+    /// <exception cref="DeviceLost">The device has failed; the last good checkpoint, from which a new process can go on, is named.</exception>
     public TrainSummary Run(CancellationToken cancellation = default, IProgress<TrainProgress>? progress = null)
+    {
+        try
+        {
+            return Train(cancellation, progress);
+        }
+        catch (OutOfDeviceMemory error)
+        {
+            throw Full(error);
+        }
+        catch (DeviceLost error)
+        {
+            throw Lost(error);
+        }
+    }
+
+    private TrainSummary Train(CancellationToken cancellation, IProgress<TrainProgress>? progress)
     {
         var clock = Stopwatch.StartNew();
         var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };
@@ -114,6 +140,7 @@ public sealed partial class Trainer : IDisposable
                 if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
                 if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
             }
+            StopNaming();
             _state = _state with { Step = step + 1, Tokens = _state.Tokens + Config.TokensPerStep };
             lapTokens += Config.TokensPerStep;
             lapSeconds += Stopwatch.GetElapsedTime(lap).TotalSeconds;
