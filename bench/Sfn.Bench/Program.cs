@@ -17,7 +17,9 @@ switch (options.Command)
     case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "matmul": MatMulBench.Run(options, report); break;
+#if !BUNDLE
     case "micro": return Micro.Run(options.Rest);
+#endif
     default:
         Console.Error.WriteLine(Options.Usage);
         return 2;

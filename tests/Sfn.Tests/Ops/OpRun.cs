@@ -28,8 +28,8 @@ public static class OpRun
     /// <summary>Seed of the upstream gradient.</summary>
     private const ulong Upstream = 1001;
 
-    /// <summary>All devices but the one they are compared with.</summary>
-    public static IEnumerable<Device> Devices => Device.All.Where(d => d != Device.Reference);
+    /// <summary>The device under test: the one that the environment names, else the CPU.</summary>
+    public static IEnumerable<Device> Devices => [Gpu.TestDevices.Extra ?? Device.Cpu];
 
     public static double[][] Inputs(OpCase c, bool brief = false) => [.. c.Args.Select((a, i) => a.Draw((ulong)(31 * i + 7), brief))];
 
