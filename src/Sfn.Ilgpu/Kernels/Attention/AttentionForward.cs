@@ -18,6 +18,8 @@ internal readonly struct AttentionForward<TTile, E, O> : IKernel
 {
     public static string Name => $"attention_{TTile.Name}_{E.Name}_{O.Name}";
 
+    public static bool IsLaunched => typeof(E) == typeof(O) || typeof(O) == typeof(F32);
+
     public static KernelSpecialization Bounds => new(AttentionBlock.Threads, TTile.Rows == 1 ? 4 : 3);
 
     public static Delegate Body =>

@@ -11,6 +11,8 @@ internal readonly struct AttentionKeyGrad<TTile, E> : IKernel where TTile : stru
 {
     public static string Name => $"attention_dkv_{TTile.Name}_{E.Name}";
 
+    public static bool IsLaunched => TTile.Rows > 1;
+
     public static KernelSpecialization Bounds => new(AttentionBlock.Threads, 2);
 
     public static Delegate Body => (Action<ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<float>,

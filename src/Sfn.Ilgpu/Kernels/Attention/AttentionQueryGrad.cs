@@ -15,6 +15,8 @@ internal readonly struct AttentionQueryGrad<TTile, E> : IKernel where TTile : st
 {
     public static string Name => $"attention_dq_{TTile.Name}_{E.Name}";
 
+    public static bool IsLaunched => TTile.Rows > 1;
+
     public static KernelSpecialization Bounds => new(AttentionBlock.Threads, 3);
 
     public static Delegate Body => (Action<ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>,

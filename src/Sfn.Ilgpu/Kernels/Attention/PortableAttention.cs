@@ -3,23 +3,23 @@ using global::ILGPU.Runtime;
 
 namespace Sfn.Backends.Ilgpu.Kernels;
 
-/// <summary>What launching attention needs of a device.</summary>
+/// <summary>What launching attention needs of a device. Everything is queued on one stream, in the order of the calls.</summary>
 internal interface IAttentionDevice
 {
-    /// <summary>Compiles or finds a kernel.</summary>
+    /// <summary>The launcher of a kernel, compiled on first use.</summary>
     TLauncher Kernel<TKernel, TLauncher>() where TKernel : struct, IKernel where TLauncher : Delegate;
 
     /// <summary>Where launches go.</summary>
     AcceleratorStream Stream { get; }
 
-    /// <summary>The memory of a view from its first element to the last one it reaches.</summary>
-    ArrayView<byte> Bytes(in View view);
+    /// <summary>The memory from a view's first element to the end of its block.</summary>
+    ArrayView<E> On<E>(in View view) where E : unmanaged;
 
-    /// <summary>Memory that is the caller's until its launches are through. Successive calls give different memory until <see cref="Release"/>.</summary>
-    ArrayView<byte> Scratch(long bytes);
+    /// <summary>Float32 memory until <see cref="Return"/>; it may be reused by work that is queued later.</summary>
+    View Rent(in Shape shape);
 
-    /// <summary>Takes all scratch back.</summary>
-    void Release();
+    /// <summary>Gives memory back.</summary>
+    void Return(in View view);
 }
 
 /// <summary>Attention for every accelerator: picks tiles and the number of parts of the keys, and launches.</summary>
@@ -107,7 +107,7 @@ internal static class PortableAttention
         args.SplitKeys = Math.Max(1, (args.Tk + parts - 1) / parts + AttentionBlock.Columns - 1) / AttentionBlock.Columns * AttentionBlock.Columns;
         args.Splits = Math.Max(1, (args.Tk + args.SplitKeys - 1) / Math.Max(1, args.SplitKeys));
 
-        var lse = device.Bytes(views.Lse).Cast<float>();
+        var lse = device.On<float>(views.Lse);
         var (q, k, v, o) = (Operand<E>(device, views.Q), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q), Operand<E>(device, views.O));
         if (args.Splits == 1)
         {
@@ -115,13 +115,15 @@ internal static class PortableAttention
             return;
         }
         long total = (long)args.Batch * args.KvHeads * args.RowCount;
-        var partial = device.Scratch(total * args.Splits * args.Dim * sizeof(float)).Cast<float>();
-        var partialLse = device.Scratch(total * args.Splits * sizeof(float)).Cast<float>();
-        Launch<TTile, E, F32>(device, q, k, v, partial.Cast<F32>(), partialLse, Mask(device, views), args, checked(blocks * args.Splits));
+        var partial = device.Rent([checked((int)total), args.Splits, args.Dim]);
+        var partialLse = device.Rent([checked((int)total), args.Splits]);
+        Launch<TTile, E, F32>(device, q, k, v, device.On<F32>(partial), device.On<float>(partialLse), Mask(device, views), args, checked(blocks * args.Splits));
         device.Kernel<AttentionCombine<E>,
             Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<E>, ArrayView<float>, AttentionArgs>>()(
-            device.Stream, new KernelConfig(checked((int)total), AttentionBlock.Threads), partial, partialLse, o, lse, args);
-        device.Release();
+            device.Stream, new KernelConfig(checked((int)total), AttentionBlock.Threads), device.On<float>(partial),
+            device.On<float>(partialLse), o, lse, args);
+        device.Return(partial);
+        device.Return(partialLse);
     }
 
     private static void Launch<TTile, E, O>(IAttentionDevice device, ArrayView<E> q, ArrayView<E> k, ArrayView<E> v, ArrayView<O> o, ArrayView<float> lse,
@@ -154,15 +156,15 @@ internal static class PortableAttention
         var (q, k, v) = (Operand<E>(device, views.Q, views.K), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q));
         var gradient = Operand<E>(device, dO, views.K);
         var (dq, dk, dv) = (Operand<E>(device, dQ, dK), Operand<E>(device, dK, dQ), Operand<E>(device, dV, dQ));
-        var delta = device.Scratch(Math.Max(1, total) * sizeof(float)).Cast<float>();
-        var shift = device.Scratch(Math.Max(1, total) * sizeof(float)).Cast<float>();
+        var scalars = device.Rent([2, checked((int)Math.Max(1, total))]);
+        var (delta, shift) = (device.On<float>(scalars.Select(0, 0)), device.On<float>(scalars.Select(0, 1)));
         var mask = Mask(device, views, views.K);
         if (total > 0)
         {
             device.Kernel<AttentionDelta<E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>,
                 ArrayView<float>, AttentionArgs>>()(
                 device.Stream, new KernelConfig(checked((int)((total + AttentionDelta<E>.Rows - 1) / AttentionDelta<E>.Rows)), Threads),
-                Operand<E>(device, views.O), gradient, device.Bytes(views.Lse).Cast<float>(), delta, shift, args);
+                Operand<E>(device, views.O), gradient, device.On<float>(views.Lse), delta, shift, args);
             device.Kernel<AttentionQueryGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>,
                 ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>()(
                 device.Stream, new KernelConfig(checked((args.RowCount + rows - 1) / rows * pairs), Threads), q, k, v, gradient, dq, delta, shift, mask, args);
@@ -173,15 +175,15 @@ internal static class PortableAttention
                 ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>()(
                 device.Stream, new KernelConfig(checked((args.Tk + rows - 1) / rows * pairs), Threads), q, k, v, gradient, dk, dv, delta, shift, mask, args);
         }
-        device.Release();
+        device.Return(scalars);
     }
 
     // An operand without elements has no memory; another one stands in, and is not read.
     private static ArrayView<E> Operand<E>(IAttentionDevice device, in View view, in View? instead = null) where E : unmanaged =>
-        device.Bytes(view.Count == 0 && instead is { } other ? other : view).Cast<E>();
+        device.On<E>(view.Count == 0 && instead is { } other ? other : view);
 
     private static ArrayView<byte> Mask(IAttentionDevice device, in AttentionViews views, in View? instead = null) =>
-        device.Bytes(views.Mask is { Count: > 0 } mask ? mask : views.Q.Count > 0 ? views.Q : instead ?? views.Q);
+        device.On<byte>(views.Mask is { Count: > 0 } mask ? mask : views.Q.Count > 0 ? views.Q : instead ?? views.Q);
 
     private static AttentionStrides StridesOf(in View view) => new() { Batch = view.Strides[0], Token = view.Strides[1], Head = view.Strides[2] };
 
