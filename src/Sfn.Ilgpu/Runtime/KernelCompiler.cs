@@ -92,7 +92,8 @@ internal sealed class KernelCompiler : IDisposable
         if (_backend is null)
         {
             _context = NewContext(_level);
-            _backend = new CLBackend(_context, cl.Capabilities, cl.Vendor, cl.CVersion);
+            // ILGPU writes OpenCL C 2.0 (work_group_barrier, generic pointers); devices of version 3.0 may call their oldest language 1.2.
+            _backend = new CLBackend(_context, cl.Capabilities, cl.Vendor, cl.CVersion < CLCVersion.CL20 ? CLCVersion.CL30 : cl.CVersion);
         }
         var compiled = (CLCompiledKernel)_backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), bounds);
         IlgpuAccess.Text(compiled) = KernelText.OpenCl(compiled.Source);
