@@ -33,7 +33,7 @@ internal static class FlashForward
         keys.Copy(w, keys.Own(w, k), p[nameof(FlashParameters.Tk)]);
         w.Op("cp.async.commit_group");
         w.Comment("With 128 columns of output every register counts: addresses wait in shared memory, and what is quickly computed again is.");
-        int notes = kernel.SharedBytes - FlashKernel.NoteBytes;
+        int notes = kernel.SharedBytes - kernel.NoteBytes;
         string writes = w.Predicate("writes_notes");
         w.Op($"setp.eq.u32 {writes}, {block.Thread}, 0");
         w.Op(writes, $"st.shared.b64 [{block.Shared}+{notes}], {k}");
@@ -48,6 +48,7 @@ internal static class FlashForward
         foreach (string sum in sums) w.Op($"mov.f32 {sum}, {PtxWriter.Constant(0f)}");
         foreach (string total in totals) w.Op($"mov.f32 {total}, {PtxWriter.Constant(0f)}");
         foreach (string top in tops) w.Op($"mov.f32 {top}, {FlashMath.NegativeInfinity}");
+        NoteRows(w, kernel, block, tops, totals, store: true);
 
         string[]? kept = null;
         if (kernel.KeepsQueries)
@@ -97,8 +98,11 @@ internal static class FlashForward
                     keys.Copy(w, keys.Own(w, k), left);
                     w.Op("cp.async.commit_group");
                 }
+                NoteRows(w, kernel, block, tops, totals, store: false);
                 var weights = Softmax(w, kernel, p, scores, sums, tops, totals);
+                NoteRows(w, kernel, block, tops, totals, store: true, withTotals: false);
                 FlashMath.WeightedSum(w, kernel, scores, values, values.LaneLeft(w, block.Lane, block.Shared), sums, weights);
+                NoteRows(w, kernel, block, tops, totals, store: true, withTops: false);
             }
         }
 
@@ -107,6 +111,7 @@ internal static class FlashForward
         w.Op("bar.sync 0");
         w.Op($"and.b32 {nothing}, {key}, 1");
         block = new FlashBlock(w, kernel, p, lastFirst: true, nothing);
+        NoteRows(w, kernel, block, tops, totals, store: false);
         Finish(w, kernel, p, block, sums, tops, totals);
         string stride = p[nameof(FlashParameters.OToken)], o = FlashBlock.Row(w, p.Head("O", block.Batch, block.Head), stride, block.First);
         queries.Write(w, block.Lane, block.Shared, block.WarpRow, sums, kernel.Strips, o, stride, block.Count(w, p[nameof(FlashParameters.Tq)]));
@@ -169,6 +174,21 @@ internal static class FlashForward
                 w.Op($"add.rn.f32 {totals[row]}, {totals[row]}, {scores[i]}");
             }
         };
+    }
+
+    // A thread's maxima and sums to shared memory and back.
+    private static void NoteRows(PtxWriter w, FlashKernel kernel, FlashBlock block, string[] tops, string[] totals, bool store, bool withTops = true, bool withTotals = true)
+    {
+        if (!kernel.NotesRows) return;
+        string at = w.U32("rows_at");
+        w.Op($"mad.lo.u32 {at}, {block.Thread}, 16, {block.Shared}");
+        foreach (var (i, numbers) in new[] { tops, totals }.Index())
+        {
+            if (i == 0 ? !withTops : !withTotals) continue;
+            int offset = kernel.SharedBytes - kernel.NoteBytes + 32 + i * FlashKernel.Threads * 16;
+            string all = PtxWriter.Vector(numbers);
+            w.Op(store ? $"st.shared.v4.f32 [{at}+{offset}], {all}" : $"ld.shared.v4.f32 {all}, [{at}+{offset}]");
+        }
     }
 
     // Divides by the sums of the weights and stores the log-sum-exp.

@@ -22,9 +22,6 @@ internal sealed record FlashKernel(FlashPass Pass, int Dim, bool Masked)
     /// <summary>Threads of a block: four warps, one per processing part of a multiprocessor.</summary>
     public const int Threads = 128;
 
-    /// <summary>Bytes of shared memory behind the tiles, for addresses.</summary>
-    public const int NoteBytes = 32;
-
     /// <summary>Head dimensions there are kernels for.</summary>
     public static readonly int[] Dims = [32, 64, 96, 128];
 
@@ -65,6 +62,15 @@ internal sealed record FlashKernel(FlashPass Pass, int Dim, bool Masked)
 
     /// <summary>Whether the fragments of the queries stay in registers.</summary>
     public bool KeepsQueries => Pass == FlashPass.Forward && Dim <= 64;
+
+    /// <summary>
+    /// Bytes of shared memory behind the forward pass's tiles: addresses, and with the widest output, whose sums fill half the registers, four
+    /// maxima and sums of weights per thread.
+    /// </summary>
+    public int NoteBytes => 32 + (NotesRows ? Threads * 32 : 0);
+
+    /// <summary>Whether the rows' maxima and sums of weights wait in shared memory while scores are computed.</summary>
+    public bool NotesRows => Dim > 96;
 
     /// <summary>Blocks per multiprocessor that registers must suffice for.</summary>
     public int Blocks => Pass switch
