@@ -11,6 +11,11 @@ internal partial class IlgpuBackend
     public void Reduce<TMonoid>(TMonoid monoid, in View x, in View y, int axes) where TMonoid : struct, IMonoid
     {
         if (y.Count == 0) return;
+        if (x.DType == DType.BF16 && y.DType == DType.F32)
+        {
+            Reduce<TMonoid, Bf16, Bf16x4, F32>(monoid, x, y, axes);
+            return;
+        }
         if (x.DType != y.DType)
         {
             using var same = new Temporary(this, y.Shape, x.DType);
@@ -20,8 +25,8 @@ internal partial class IlgpuBackend
         }
         switch (x.DType)
         {
-            case DType.F32: Reduce<TMonoid, F32, F32x4>(monoid, x, y, axes); break;
-            case DType.BF16: Reduce<TMonoid, Bf16, Bf16x4>(monoid, x, y, axes); break;
+            case DType.F32: Reduce<TMonoid, F32, F32x4, F32>(monoid, x, y, axes); break;
+            case DType.BF16: Reduce<TMonoid, Bf16, Bf16x4, Bf16>(monoid, x, y, axes); break;
             case DType.U16: ReduceWide<TMonoid, U16>(monoid, x, y, axes); break;
             case DType.U8: ReduceWide<TMonoid, U8>(monoid, x, y, axes); break;
             case DType.Bool: ReduceWide<TMonoid, B8>(monoid, x, y, axes); break;
@@ -45,8 +50,8 @@ internal partial class IlgpuBackend
         }
     }
 
-    private void Reduce<TMonoid, S, Q>(TMonoid monoid, in View x, in View y, int axes)
-        where TMonoid : struct, IMonoid where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    private void Reduce<TMonoid, S, Q, T>(TMonoid monoid, in View x, in View y, int axes)
+        where TMonoid : struct, IMonoid where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> where T : unmanaged, IElement<T>
     {
         var (outerShape, innerShape, innerStrides) = Split(x, axes);
         var outer = new Collapsed(outerShape, [x.Strides, y.Strides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
@@ -56,13 +61,13 @@ internal partial class IlgpuBackend
         int columns = outer.Rank == 1 ? outer.Sizes.Count : (int)outer.Sizes.N0;
         if (sizes.Count > 1 && inner.Rank == 1 && xi.S0 == 1)
         {
-            if (sizes.Count % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(0)) ReduceRows<TMonoid, ByQuads, S, Q>(monoid, x, y, outer, sizes.Count);
-            else ReduceRows<TMonoid, ByOnes, S, Q>(monoid, x, y, outer, sizes.Count);
+            if (sizes.Count % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(0)) ReduceRows<TMonoid, ByQuads, S, Q, T>(monoid, x, y, outer, sizes.Count);
+            else ReduceRows<TMonoid, ByOnes, S, Q, T>(monoid, x, y, outer, sizes.Count);
         }
         else if (sizes.Count >= 16 && columns >= 8 && xs.S0 == 1 && y.Count / columns <= ushort.MaxValue)
         {
-            if (columns % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(1) && xi.FitQuads(0)) ReduceColumns<TMonoid, ByQuads, S, Q>(monoid, x, y, outer, inner, columns);
-            else ReduceColumns<TMonoid, ByOnes, S, Q>(monoid, x, y, outer, inner, columns);
+            if (columns % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(1) && xi.FitQuads(0)) ReduceColumns<TMonoid, ByQuads, S, Q, T>(monoid, x, y, outer, inner, columns);
+            else ReduceColumns<TMonoid, ByOnes, S, Q, T>(monoid, x, y, outer, inner, columns);
         }
         else if (Parts(y.Count, sizes.Count) is > 1 and int parts)
         {
@@ -75,23 +80,24 @@ internal partial class IlgpuBackend
         else
         {
             using var _ = Launching();
-            Kernel<ReduceSerial<TMonoid, S>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<S>, Steps>>()
-                (Stream, Config(y.Count), monoid, outer.Sizes, sizes, On<S>(x), xs, xi, On<S>(y), outer.Steps(1));
+            Kernel<ReduceSerial<TMonoid, S, T>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>>()
+                (Stream, Config(y.Count), monoid, outer.Sizes, sizes, On<S>(x), xs, xi, On<T>(y), outer.Steps(1));
         }
     }
 
     // Few long rows are cut into pieces, so that there is work for the whole device. The cut depends on the shape alone.
-    private void ReduceRows<TMonoid, TAccess, S, Q>(TMonoid monoid, in View x, in View y, in Collapsed outer, int columns)
-        where TMonoid : struct, IMonoid where TAccess : struct, IRowAccess where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    private void ReduceRows<TMonoid, TAccess, S, Q, T>(TMonoid monoid, in View x, in View y, in Collapsed outer, int columns)
+        where TMonoid : struct, IMonoid where TAccess : struct, IRowAccess
+        where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> where T : unmanaged, IElement<T>
     {
         const int Piece = 4096, Groups = 1024;
         int rows = Int(y.Count);
         if (rows >= Groups / 4 || columns < 2 * Piece)
         {
-            if (columns <= 32) ReduceRows<TMonoid, Lanes8, TAccess, S, Q, S>(monoid, x, y, outer, columns, 1, columns);
-            else if (columns <= 128) ReduceRows<TMonoid, Lanes32, TAccess, S, Q, S>(monoid, x, y, outer, columns, 1, columns);
-            else if (columns <= 1024) ReduceRows<TMonoid, Lanes64, TAccess, S, Q, S>(monoid, x, y, outer, columns, 1, columns);
-            else ReduceRows<TMonoid, Lanes256, TAccess, S, Q, S>(monoid, x, y, outer, columns, 1, columns);
+            if (columns <= 32) ReduceRows<TMonoid, Lanes8, TAccess, S, Q, T>(monoid, x, y, outer, columns, 1, columns);
+            else if (columns <= 128) ReduceRows<TMonoid, Lanes32, TAccess, S, Q, T>(monoid, x, y, outer, columns, 1, columns);
+            else if (columns <= 1024) ReduceRows<TMonoid, Lanes64, TAccess, S, Q, T>(monoid, x, y, outer, columns, 1, columns);
+            else ReduceRows<TMonoid, Lanes256, TAccess, S, Q, T>(monoid, x, y, outer, columns, 1, columns);
             return;
         }
         int chunk = Math.Max(Piece, (int)(((long)columns * rows + Groups - 1) / Groups) + 3 & ~3), parts = (columns + chunk - 1) / chunk;
@@ -111,13 +117,14 @@ internal partial class IlgpuBackend
     }
 
     // Rows are cut into runs for the same reason.
-    private void ReduceColumns<TMonoid, TAccess, S, Q>(TMonoid monoid, in View x, in View y, in Collapsed outer, in Collapsed inner, int columns)
-        where TMonoid : struct, IMonoid where TAccess : struct, IRowAccess where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    private void ReduceColumns<TMonoid, TAccess, S, Q, T>(TMonoid monoid, in View x, in View y, in Collapsed outer, in Collapsed inner, int columns)
+        where TMonoid : struct, IMonoid where TAccess : struct, IRowAccess
+        where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> where T : unmanaged, IElement<T>
     {
         int rows = inner.Sizes.Count, batch = Int(y.Count / columns), run = Run(rows, columns, batch);
         if (run >= rows)
         {
-            ReduceColumns<TMonoid, TAccess, S, Q, S>(monoid, x, y, outer, inner, columns, rows);
+            ReduceColumns<TMonoid, TAccess, S, Q, T>(monoid, x, y, outer, inner, columns, rows);
             return;
         }
         using var partial = new Temporary(this, [(rows + run - 1) / run, .. y.Shape.ToArray()], DType.F32);

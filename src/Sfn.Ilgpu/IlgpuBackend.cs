@@ -77,7 +77,7 @@ internal partial class IlgpuBackend : IBackend, IDisposable
         Stream.Synchronize();
     }
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         _compiler.Dispose();
         _slabs.Dispose();

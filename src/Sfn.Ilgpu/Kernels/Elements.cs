@@ -13,6 +13,9 @@ internal interface IElement<S> where S : unmanaged, IElement<S>
     static abstract S Store(G1 x);
 }
 
+/// <summary>Elements of numbers with a fraction that float32 holds: those that ops with a gradient take.</summary>
+internal interface IFloatElement<S> : IElement<S> where S : unmanaged, IFloatElement<S>;
+
 /// <summary>Elements whose values need float64: float64 itself and 32-bit integers.</summary>
 internal interface IWideElement<S> where S : unmanaged, IWideElement<S>
 {
@@ -23,7 +26,7 @@ internal interface IWideElement<S> where S : unmanaged, IWideElement<S>
     static abstract S StoreWide(G64 x);
 }
 
-internal readonly struct F32(float v) : IElement<F32>, IWideElement<F32>
+internal readonly struct F32(float v) : IFloatElement<F32>, IWideElement<F32>
 {
     public readonly float V = v;
 
@@ -42,7 +45,7 @@ internal readonly struct F32(float v) : IElement<F32>, IWideElement<F32>
     public static F32 StoreWide(G64 x) => new((float)x.V);
 }
 
-internal readonly struct Bf16(ushort bits) : IElement<Bf16>, IWideElement<Bf16>
+internal readonly struct Bf16(ushort bits) : IFloatElement<Bf16>, IWideElement<Bf16>
 {
     public readonly ushort Bits = bits;
 
