@@ -41,6 +41,7 @@ public sealed partial class Trainer
     /// <summary>Lets go of the folder, the log and the data.</summary>
     public void Dispose()
     {
+        _step?.Dispose();
         _log?.Dispose();
         Folder.Dispose();
         Corpus.Dispose();

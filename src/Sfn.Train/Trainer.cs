@@ -13,6 +13,11 @@ namespace Sfn.Train;
 /// <remarks>
 /// A step's batch, learning rate and dropout are pure functions of configuration and step, and nothing that depends on time enters a checkpoint: a run that
 /// was stopped or killed and resumed writes the same final checkpoint, byte for byte, as one that was not.
+/// <para>
+/// Steps follow each other without waiting for the device. Loss and norm are read at logged steps (<see cref="TrainConfig.LogEvery"/>), and that is where a
+/// loss or norm that is not finite ends the run; besides, the weights must be finite before every evaluation and every checkpoint, so that a checkpoint is
+/// always a good one.
+/// </para>
 /// </remarks>
 public sealed partial class Trainer : IDisposable
 {
@@ -20,6 +25,7 @@ public sealed partial class Trainer : IDisposable
     private readonly EvaluationWindows _windows, _untrained;
     private readonly MetricsLog _log;
     private readonly PeakMemory _memory;
+    private readonly GraphedStep _step;
     private readonly int[] _tokens, _targets;
     private readonly double _before;
     private CheckpointState _state;
@@ -44,7 +50,8 @@ public sealed partial class Trainer : IDisposable
             _windows = new EvaluationWindows(corpus.Validation, config.Context, windows);
             // An untrained model is as bad everywhere: one batch shows it, and nobody waits for the first step.
             _untrained = new EvaluationWindows(corpus.Validation, config.Context, config.Batch);
-            _tokens = new int[config.Batch * config.Context];
+            _step = new GraphedStep(Model, Optimizer, config.Batch, config.Context, config.Accumulate, config.Clip);
+            _tokens = new int[config.TokensPerStep];
             _targets = new int[_tokens.Length];
             bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
             _state = exists ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
@@ -97,11 +104,16 @@ public sealed partial class Trainer : IDisposable
             long step = Step;
             float rate = Config.LearningRateAt(step);
             bool last = step + 1 == Config.Steps, log = last || (step + 1) % Config.LogEvery == 0;
-            double loss = Gradients(step, log);
-            double norm = Optimizer.ClipNorm(Config.Clip);
-            if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
-            if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
-            Optimizer.Step(rate);
+            _sampler.Fill(step, _tokens, _targets);
+            _step.Run(_tokens, _targets, rate, Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate));
+            double loss = 0, norm = 0;
+            if (log)
+            {
+                // Here alone the host waits for the device.
+                (loss, norm) = (_step.Loss.Item(), _step.Norm.Item());
+                if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
+                if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
+            }
             _state = _state with { Step = step + 1, Tokens = _state.Tokens + Config.TokensPerStep };
             lapTokens += Config.TokensPerStep;
             lapSeconds += Stopwatch.GetElapsedTime(lap).TotalSeconds;
@@ -142,7 +154,7 @@ public sealed partial class Trainer : IDisposable
                 Evaluated = evaluate,
                 Saved = save,
                 LearningRate = rate,
-                GradientNorm = norm,
+                GradientNorm = log ? norm : now.GradientNorm,
                 TokensPerSecond = speed,
                 Remaining = clock.Elapsed / (Step - resumed) * (Config.Steps - Step),
             }, clock, progress);
@@ -156,27 +168,9 @@ public sealed partial class Trainer : IDisposable
     /// <summary>The mean loss over the run's fixed validation windows, nats per token.</summary>
     public double Evaluate() => Evaluation.Loss(Model, _windows, Config.Batch);
 
-    /// <summary>
-    /// Forward and backward of a step's micro-batches; the gradients add up to those of one large batch. The loss is read back only if it is wanted.
-    /// </summary>
-    private double Gradients(long step, bool wantLoss)
-    {
-        double sum = 0;
-        for (int part = 0; part < Config.Accumulate; part++)
-        {
-            _sampler.Fill(step, part * Config.Batch, _tokens, _targets);
-            Model.DropoutSeed = Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate + part);
-            using var tape = new Tape();
-            Shape shape = [Config.Batch, Config.Context];
-            var loss = Model.Loss(Tensor.From(_tokens, shape, Model.Device), Tensor.From(_targets, shape, Model.Device));
-            if (wantLoss) sum += loss.Item();
-            tape.Backward(loss, Tensor.Full([], 1.0 / Config.Accumulate, DType.F32, Model.Device));
-        }
-        return sum / Config.Accumulate;
-    }
-
     private void EvaluateAndKeepBest()
     {
+        RequireFinite();
         double loss = Evaluate();
         if (!double.IsFinite(loss)) throw NotFinite($"the validation loss is {loss}");
         _state = _state with { ValLoss = loss };
@@ -187,10 +181,15 @@ public sealed partial class Trainer : IDisposable
 
     private void Save()
     {
-        // The last good checkpoint must stay one: a step may have made weights infinite that no loss has seen yet.
-        if (!Optimizer.IsFinite) throw NotFinite("the weights have left the range of float32");
+        RequireFinite();
         Checkpoint.Save(Folder[Checkpoint.LastFile], Model.Parameters, Optimizer, _state, Folder[Checkpoint.PreviousFile]);
         _saved = Step;
+    }
+
+    // The last good checkpoint must stay one: a step may have made weights infinite that no loss has shown yet.
+    private void RequireFinite()
+    {
+        if (!Optimizer.IsFinite) throw NotFinite("the weights have left the range of float32");
     }
 
     private bool Due(long? every) => every > 0 && Step % every == 0;
