@@ -14,6 +14,8 @@ internal readonly struct CrossEntropyRows<TShape, TAccess, S, Q> : IKernel
 {
     public static string Name => $"cross_entropy_{S.Name}{TAccess.Name}_{TShape.Lanes}lanes";
 
+    public static bool IsLaunched => typeof(TShape) != typeof(Lanes8) && typeof(TShape) != typeof(Lanes64);
+
     public static Delegate Body => (Action<int, int, long, int, int, ArrayView<S>, ArrayView<I32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
