@@ -6,6 +6,6 @@ internal static unsafe class Halves
     /// <summary>Rounds to nearest even.</summary>
     public static void Round(float* x, BFloat16* y, long n)
     {
-        for (long i = 0; i < n; i++) y[i] = (BFloat16)x[i];
+        for (long i = Narrow.Vectors(x, y, n); i < n; i++) y[i] = (BFloat16)x[i];
     }
 }
