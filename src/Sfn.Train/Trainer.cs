@@ -108,9 +108,9 @@ public sealed partial class Trainer : IDisposable
         {
             throw Full(error);
         }
-        catch (DeviceLost error)
+        catch (Exception error) when (Model.Device.Backend.Lost(error) is { } lost)
         {
-            throw Lost(error);
+            throw Lost(lost);
         }
     }
 
