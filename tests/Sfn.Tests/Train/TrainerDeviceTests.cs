@@ -93,8 +93,8 @@ public class TrainerDeviceTests
         Assert.Equal(64, batch * accumulate);
         using (var trainer = new Trainer(config with { Batch = batch, Accumulate = accumulate })) Assert.True(trainer.Run(Stop).Completed);
         // Where there is no room for the model itself, no batch helps.
-        backend.Limit = backend.Held + 20_000;
-        message = Assert.Throws<OutOfDeviceMemory>(() => new Trainer(config)).Message;
+        ReplayBackend.New(out var small).Limit = 50_000;
+        message = Assert.Throws<OutOfDeviceMemory>(() => new Trainer(config with { Device = small.Name })).Message;
         Assert.Contains("not even --batch 1", message, StringComparison.Ordinal);
     }
 
