@@ -104,8 +104,6 @@ public readonly struct SgdSettings
     /// <summary>Number of floats.</summary>
     public const int Count = 4;
 
-    private readonly float _unused;
-
     /// <summary>The settings of one step.</summary>
     public SgdSettings(double rate, double momentum, double decay) => (Step, Momentum, Decay, _unused) = ((float)rate, (float)momentum, (float)decay, 0);
 
@@ -117,6 +115,9 @@ public readonly struct SgdSettings
 
     /// <summary>L2 decay.</summary>
     public float Decay { get; }
+
+    // Behind the others: fields lie in the order of their declaration.
+    private readonly float _unused;
 }
 
 /// <summary>Optional: optimizer steps in one pass over flat storage. Everything that changes from step to step is read from device memory.</summary>
