@@ -1,4 +1,5 @@
 using global::ILGPU.Runtime.Cuda;
+using Sfn.Backends.Ilgpu.Cuda;
 using Sfn.Backends.Ilgpu.Runtime;
 
 namespace Sfn.Backends.Ilgpu;
@@ -22,6 +23,11 @@ internal static class PtxCatalog
                 Interlocked.Increment(ref written);
             }
         });
+        foreach (var (name, text) in TextKernels.All)
+        {
+            File.WriteAllText(Path.Combine(folder, name + ".ptx"), text());
+            written++;
+        }
         return written;
     }
 }

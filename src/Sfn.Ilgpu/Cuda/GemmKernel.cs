@@ -106,8 +106,8 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
     public string Name { get; } = $"gemm_{(kind == GemmKind.BFloat16 ? "bf16" : "tf32")}_{tile.M}x{tile.N}x{GemmTile.RowBytes / Size(kind)}_" +
         $"{(a == OperandLayout.KContiguous ? 'n' : 't')}{(b == OperandLayout.OuterContiguous ? 'n' : 't')}{(copyBytes == 16 ? "" : $"_copy{copyBytes}")}";
 
-    /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel as a delegate that is made once.</summary>
-    public Func<string> Text(bool hopper) => hopper
+    /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel as a delegate that is made once. Only tf32 kernels differ on Hopper.</summary>
+    public Func<string> Text(bool hopper) => hopper && Kind == GemmKind.Tf32
         ? _hopper ??= () => TensorCoreGemm.Build(this, hopper: true)
         : _ampere ??= () => TensorCoreGemm.Build(this, hopper: false);
 
