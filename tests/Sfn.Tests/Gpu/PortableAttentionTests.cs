@@ -118,7 +118,9 @@ public sealed class PortableAttentionTests
         return (IFlashAttention)probe.Backend;
     }
 
-    /// <summary>A problem on a device. Packed puts q, k and v into one [batch, token, q | k | v] tensor, as a fused projection does; results start as NaN.</summary>
+    /// <summary>
+    /// A problem on a device. Packed puts q, k and v into one [batch, token, q | k | v] tensor, as a fused projection does; results start as NaN.
+    /// </summary>
     private sealed class Run
     {
         public readonly Tensor O, Lse, DO, DQ, DK, DV;

@@ -76,17 +76,18 @@ internal static class PortableAttention
         args.Splits = Math.Max(1, (args.Tk + args.SplitKeys - 1) / Math.Max(1, args.SplitKeys));
 
         var lse = device.On<float>(views.Lse);
-        var (q, k, v, o) = (Operand<E>(device, views.Q), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q), Operand<E>(device, views.O));
+        var (q, k, v) = (Operand<E>(device, views.Q), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q));
+        var (o, mask) = (Operand<E>(device, views.O), Mask(device, views));
         if (args.Splits == 1)
         {
-            for (; args.Column < args.Dim; args.Column += Window) Launch<TTile, E, E>(device, q, k, v, o, lse, Mask(device, views), args, blocks);
+            for (; args.Column < args.Dim; args.Column += Window) Launch<TTile, E, E>(device, q, k, v, o, lse, mask, args, blocks);
             return;
         }
         long total = (long)args.Batch * args.KvHeads * args.RowCount;
         var partial = device.Rent([checked((int)total), args.Splits, args.Dim]);
         var partialLse = device.Rent([checked((int)total), args.Splits]);
         for (; args.Column < args.Dim; args.Column += Window)
-            Launch<TTile, E, F32>(device, q, k, v, device.On<F32>(partial), device.On<float>(partialLse), Mask(device, views), args, checked(blocks * args.Splits));
+            Launch<TTile, E, F32>(device, q, k, v, device.On<F32>(partial), device.On<float>(partialLse), mask, args, checked(blocks * args.Splits));
         device.Kernel<AttentionCombine<E>,
             Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<E>, ArrayView<float>, AttentionArgs>>()(
             device.Stream, new KernelConfig(checked((int)total), AttentionBlock.Threads), device.On<float>(partial),
@@ -144,7 +145,8 @@ internal static class PortableAttention
             var kernel = device.Kernel<AttentionKeyGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>,
                 ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>();
             var config = new KernelConfig(checked((args.Tk + rows - 1) / rows * pairs), Threads);
-            for (args.Column = 0; args.Column < args.Dim; args.Column += Window) kernel(device.Stream, config, q, k, v, gradient, dk, dv, delta, shift, mask, args);
+            for (args.Column = 0; args.Column < args.Dim; args.Column += Window)
+                kernel(device.Stream, config, q, k, v, gradient, dk, dv, delta, shift, mask, args);
         }
         device.Return(scalars);
     }
