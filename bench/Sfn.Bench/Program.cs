@@ -17,7 +17,10 @@ switch (options.Command)
     case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "matmul": MatMulBench.Run(options, report); break;
+    case "ptx": return PtxTexts.Run(options.Rest is [var folder] ? folder : "artifacts/ptx");
+#if !BUNDLE
     case "micro": return Micro.Run(options.Rest);
+#endif
     default:
         Console.Error.WriteLine(Options.Usage);
         return 2;
