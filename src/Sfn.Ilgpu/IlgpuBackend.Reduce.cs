@@ -11,6 +11,11 @@ internal partial class IlgpuBackend
     public void Reduce<TMonoid>(TMonoid monoid, in View x, in View y, int axes) where TMonoid : struct, IMonoid
     {
         if (y.Count == 0) return;
+        if (x.DType == DType.BF16 && y.DType == DType.F32)
+        {
+            Reduce<TMonoid, Bf16, F32>(monoid, x, y, axes);
+            return;
+        }
         if (x.DType != y.DType)
         {
             using var same = new Temporary(this, y.Shape, x.DType);
@@ -20,8 +25,8 @@ internal partial class IlgpuBackend
         }
         switch (x.DType)
         {
-            case DType.F32: Reduce<TMonoid, F32>(monoid, x, y, axes); break;
-            case DType.BF16: Reduce<TMonoid, Bf16>(monoid, x, y, axes); break;
+            case DType.F32: Reduce<TMonoid, F32, F32>(monoid, x, y, axes); break;
+            case DType.BF16: Reduce<TMonoid, Bf16, Bf16>(monoid, x, y, axes); break;
             case DType.U16: ReduceWide<TMonoid, U16>(monoid, x, y, axes); break;
             case DType.U8: ReduceWide<TMonoid, U8>(monoid, x, y, axes); break;
             case DType.Bool: ReduceWide<TMonoid, B8>(monoid, x, y, axes); break;
@@ -45,14 +50,15 @@ internal partial class IlgpuBackend
         }
     }
 
-    private void Reduce<TMonoid, S>(TMonoid monoid, in View x, in View y, int axes) where TMonoid : struct, IMonoid where S : unmanaged, IElement<S>
+    private void Reduce<TMonoid, S, T>(TMonoid monoid, in View x, in View y, int axes)
+        where TMonoid : struct, IMonoid where S : unmanaged, IElement<S> where T : unmanaged, IElement<T>
     {
         var (outerShape, innerShape, innerStrides) = Split(x, axes);
         var outer = new Collapsed(outerShape, [x.Strides, y.Strides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
         var inner = new Collapsed(innerShape, [innerStrides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
         using var _ = Launching();
-        Kernel<ReduceSerial<TMonoid, S>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<S>, Steps>>()
-            (Stream, Config(y.Count), monoid, outer.Sizes, inner.Sizes, On<S>(x), outer.Steps(0), inner.Steps(0), On<S>(y), outer.Steps(1));
+        Kernel<ReduceSerial<TMonoid, S, T>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>>()
+            (Stream, Config(y.Count), monoid, outer.Sizes, inner.Sizes, On<S>(x), outer.Steps(0), inner.Steps(0), On<T>(y), outer.Steps(1));
     }
 
     private void ReduceWide<TMonoid, S>(TMonoid monoid, in View x, in View y, int axes) where TMonoid : struct, IMonoid where S : unmanaged, IWideElement<S>

@@ -13,7 +13,7 @@ public sealed class Device
     private readonly int _rank;
     private volatile IBackend? _backend;
 
-    private Device(string name, int rank, Func<Device, IBackend> create)
+    internal Device(string name, int rank, Func<Device, IBackend> create)
     {
         Name = name;
         _rank = rank;

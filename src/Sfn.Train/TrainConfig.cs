@@ -78,6 +78,9 @@ public sealed partial record TrainConfig
     /// <summary>Probability of dropping an activation, 0 to below 1.</summary>
     public float Dropout { get; init; }
 
+    /// <summary>What the model computes in; its parameters and the optimizer's state are float32 in any case.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Sequences per micro-batch.</summary>
     public int Batch { get; init; } = 8;
 
@@ -211,6 +214,7 @@ public sealed partial record TrainConfig
         Bias = Bias,
         Tied = Tied,
         Dropout = Dropout,
+        Numerics = Precision.Numerics(),
     };
 
     /// <summary>The data's options.</summary>

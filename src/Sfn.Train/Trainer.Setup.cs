@@ -144,6 +144,7 @@ public sealed partial class Trainer
             FeedForwardParameters = counts.FeedForward,
             Seed = Config.Seed,
             Device = Model.Device.Name,
+            Precision = Config.Precision,
             Threads = CpuPool.Threads,
             Corpus = Corpus.Description,
             CorpusSha256 = Corpus.Sha256,

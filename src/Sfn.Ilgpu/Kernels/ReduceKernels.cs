@@ -3,14 +3,15 @@ using Sfn.Kernels;
 
 namespace Sfn.Backends.Ilgpu.Kernels;
 
-/// <summary>One result per thread, which combines its elements in order: for few or short reductions of any layout.</summary>
-internal readonly struct ReduceSerial<TMonoid, S> : IKernel where TMonoid : struct, IMonoid where S : unmanaged, IElement<S>
+/// <summary>One result per thread, which combines its elements in order: for few or short reductions of any layout. The result may be wider.</summary>
+internal readonly struct ReduceSerial<TMonoid, S, T> : IKernel
+    where TMonoid : struct, IMonoid where S : unmanaged, IElement<S> where T : unmanaged, IElement<T>
 {
-    public static string Name => $"reduce_{TMonoid.Name}_{S.Name}";
+    public static string Name => $"reduce_{TMonoid.Name}_{S.Name}_{T.Name}";
 
-    public static Delegate Body => (Action<TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<S>, Steps>)Run;
+    public static Delegate Body => (Action<TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>)Run;
 
-    private static void Run(TMonoid monoid, Sizes outer, Sizes inner, ArrayView<S> x, Steps xOuter, Steps xInner, ArrayView<S> y, Steps ys)
+    private static void Run(TMonoid monoid, Sizes outer, Sizes inner, ArrayView<S> x, Steps xOuter, Steps xInner, ArrayView<T> y, Steps ys)
     {
         int i = IKernel.Global;
         if (i >= outer.Count) return;
@@ -18,7 +19,7 @@ internal readonly struct ReduceSerial<TMonoid, S> : IKernel where TMonoid : stru
         long at = xOuter.At(p);
         G1 sum = monoid.Identity<G1>();
         for (int k = 0; k < inner.Count; k++) sum = monoid.Combine(sum, monoid.Map(S.Load(x[at + xInner.At(inner.At(k))])));
-        y[ys.At(p)] = S.Store(sum);
+        y[ys.At(p)] = T.Store(sum);
     }
 }
 

@@ -27,17 +27,23 @@ public readonly struct RowViews
     public View? Scalar1 { get; init; }
 }
 
-/// <summary>Optional: float32 row ops in one pass (softmax, norms).</summary>
+/// <summary>Optional: row ops in one pass (softmax, norms).</summary>
 public interface IRowKernels
 {
-    /// <summary>Runs a row op over all rows.</summary>
+    /// <summary>
+    /// Whether the kernels take activations (and gradients of activations) of this element type; for others the op composes its result. Weights and biases
+    /// of norms and the scalars of rows are float32 in any case.
+    /// </summary>
+    bool Takes(DType activations) => activations == DType.F32;
+
+    /// <summary>Runs a row op over all rows. A view has an element type of its own: see <see cref="Takes"/>.</summary>
     void Rows<TRow>(TRow op, in RowViews views) where TRow : struct, IRow;
 
     /// <summary>dweight := Σ rows dy·(x − mean)·rstd and dbias := Σ rows dy (or +=), in a fixed order. Without mean, mean is 0.</summary>
     void NormWeightGrad(in View x, in View? mean, in View rstd, in View dy, in View dweight, in View? dbias, bool accumulate);
 }
 
-/// <summary>Optional: cross-entropy of logits in one or two passes.</summary>
+/// <summary>Optional: cross-entropy of float32 logits in one or two passes.</summary>
 public interface ICrossEntropy
 {
     /// <summary>
@@ -73,11 +79,17 @@ public readonly struct AttentionViews
 
     /// <summary>Query i sees keys up to i + tk − tq.</summary>
     public bool Causal { get; init; }
+
+    /// <summary>What may be done to float32 factors of the two products.</summary>
+    public MatMulMode Mode { get; init; }
 }
 
 /// <summary>Optional: attention without a matrix of scores in memory (Dao et al. 2022).</summary>
 public interface IFlashAttention
 {
+    /// <summary>Whether the kernels take q, k, v and their gradients in this element type; the log-sum-exp is float32 in any case.</summary>
+    bool Takes(DType activations) => activations == DType.F32;
+
     /// <summary>Result and log-sum-exp.</summary>
     void Attention(in AttentionViews views);
 
@@ -88,6 +100,9 @@ public interface IFlashAttention
 /// <summary>Optional: rotary positions in one pass.</summary>
 public interface IRotary
 {
+    /// <summary>Whether the kernel takes x and y of this element type; the tables are float32 in any case.</summary>
+    bool Takes(DType activations) => activations == DType.F32;
+
     /// <summary>y := x [batch, tokens, heads, dim] rotated by the angles of positions start, start+1, …; tables are [positions, dim/2].</summary>
     void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse);
 }

@@ -53,7 +53,9 @@ internal sealed class FlatParameters
         Count = (int)offset;
         Values = Zeros();
         Gradients = Zeros();
-        foreach (var segment in _segments) segment.Parameter.MoveTo(View(Values, segment), View(Gradients, segment));
+        if (parameters.Any(p => p.IsShadowed)) Shadows = Tensor.Empty([Count], DType.BF16, Device).Keep();
+        foreach (var segment in _segments)
+            segment.Parameter.MoveTo(View(Values, segment), View(Gradients, segment), Shadows is null ? null : View(Shadows, segment));
         ReleaseOld();
     }
 
@@ -72,6 +74,9 @@ internal sealed class FlatParameters
     public Tensor Values { get; }
 
     public Tensor Gradients { get; }
+
+    /// <summary>All values rounded to bfloat16, if any parameter is shadowed; those that are not have a place, too: a step writes one run.</summary>
+    public Tensor? Shadows { get; }
 
     public ReadOnlySpan<Segment> Segments => _segments;
 

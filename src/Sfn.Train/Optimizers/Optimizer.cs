@@ -88,6 +88,7 @@ public abstract class Optimizer
             int end = begin + 1;
             while (end < segments.Length && _flat.Takes(end) && segments[end].Decays == segments[begin].Decays && Steps[end] == Steps[begin]) end++;
             Update(begin, end, learningRate, segments[begin].Decays, ++Steps[begin], _scale);
+            if (_flat.Shadows is { } shadows) shadows.Backend.Copy(_flat.Range(_flat.Values, begin, end), _flat.Range(shadows, begin, end));
             for (int i = begin + 1; i < end; i++) Steps[i] = Steps[begin];
             any = true;
             begin = end;
@@ -95,7 +96,11 @@ public abstract class Optimizer
         if (!any) throw new InvalidOperationException("No parameter has a gradient. Call tape.Backward(loss) before the optimizer's step.");
         foreach (var segment in segments)
         {
-            segment.Parameter.MarkChanged();
+            if (segment.Parameter is { Frozen: false, Gradient: not null })
+            {
+                segment.Parameter.MarkChanged();
+                segment.Parameter.MarkShadowed();
+            }
             segment.Parameter.ClearGradient();
         }
         _scale = 1;

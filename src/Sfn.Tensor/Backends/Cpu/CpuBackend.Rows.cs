@@ -6,6 +6,11 @@ internal sealed unsafe partial class CpuBackend
 {
     public void Rows<TRow>(TRow op, in RowViews v) where TRow : struct, IRow
     {
+        if (Brief(v.A))
+        {
+            RowsWide(op, v);
+            return;
+        }
         var args = new RowArgs
         {
             Rows = v.A.Shape[0], Columns = v.A.Shape[1], A = F(v.A), ARow = v.A.Strides[0],
@@ -22,8 +27,15 @@ internal sealed unsafe partial class CpuBackend
         RowWalker.Run(op, args);
     }
 
-    public void NormWeightGrad(in View x, in View? mean, in View rstd, in View dy, in View dweight, in View? dbias, bool accumulate) => NormWalker.WeightGrad(
-        F(x), F(dy), Pointer(mean), F(rstd), F(dweight), Pointer(dbias), x.Shape[0], x.Shape[1], x.Strides[0], dy.Strides[0], accumulate);
+    public void NormWeightGrad(in View x, in View? mean, in View rstd, in View dy, in View dweight, in View? dbias, bool accumulate)
+    {
+        if (Brief(x)) NormWeightGradWide(x, mean, rstd, dy, dweight, dbias, accumulate);
+        else
+        {
+            NormWalker.WeightGrad(
+                F(x), F(dy), Pointer(mean), F(rstd), F(dweight), Pointer(dbias), x.Shape[0], x.Shape[1], x.Strides[0], dy.Strides[0], accumulate);
+        }
+    }
 
     public void CrossEntropy(in View logits, in View targets, int ignore, in View losses, bool gradient) => CrossEntropyWalker.Run(
         F(logits), logits.Strides[0], (int*)targets.Pointer, F(losses), logits.Shape[0], logits.Shape[1], ignore, gradient, 1f);
