@@ -1,268 +1,190 @@
+using Sfn.CudaEmulator.Execution;
 using Sfn.CudaEmulator.Text;
 
 namespace Sfn.CudaEmulator.Decoding;
 
-/// <summary>
-/// Turns one entry function into a flat array of <see cref="Instr"/>. Registers, constants and special registers all become 8-byte slots of one
-/// register file, so that an operand is nothing but an offset. Device functions are inlined, each call with registers of its own.
-/// </summary>
+/// <summary>From the statements of a kernel to a list of <see cref="Instr"/>: names become slots, labels become positions.</summary>
 internal sealed partial class KernelDecoder
 {
-    private const int MaxInlineDepth = 32;
-
-    private readonly ModuleLayout _module;
+    private readonly ModuleSyntax _module;
+    private readonly Function _function;
     private readonly List<Instr> _code = [];
-    private readonly List<int> _lines = [];
-    private readonly List<int> _lists = [];
-    private readonly List<Label> _targets = [];
-    private readonly Stack<Label> _returns = new();
+    private readonly List<(Instr Branch, Dictionary<string, int>[] Labels, string Name)> _branches = [];
     private int _line;
 
-    private KernelDecoder(ModuleLayout module) => _module = module;
+    private KernelDecoder(ModuleSyntax module, Function function) => (_module, _function) = (module, function);
 
-    public static PtxKernel Decode(ModuleLayout module, Function entry)
+    public static PtxKernel Decode(ModuleSyntax module, Function function)
     {
-        var decoder = new KernelDecoder(module);
+        var decoder = new KernelDecoder(module, function);
         try
         {
-            return decoder.Entry(entry);
+            return decoder.Decode();
         }
         catch (PtxRejectedException e) when (e.Line == 0)
         {
             throw new PtxRejectedException(decoder._line, e.Message);
         }
+        catch (Exception e) when (e is IndexOutOfRangeException or ArgumentOutOfRangeException)
+        {
+            throw new PtxRejectedException(decoder._line, "an instruction has too few operands");
+        }
     }
 
-    private PtxKernel Entry(Function entry)
+    private PtxKernel Decode()
     {
-        _line = entry.Line;
+        _line = _function.Line;
         OpenScope();
         int bytes = 0;
-        var parameters = new List<KernelParameter>();
-        foreach (var parameter in entry.Parameters)
+        var parameters = new List<(int, int)>();
+        foreach (var parameter in _function.Parameters)
         {
-            bytes = Align(bytes, Math.Max(parameter.Alignment, 1));
-            Add(parameter.Name, new Variable(Space.Param, bytes));
-            parameters.Add(new KernelParameter(parameter.Name, bytes, parameter.Bytes));
+            bytes = Align(bytes, parameter.Alignment);
+            Add(parameter.Name, new Symbol(Space.Param, (ulong)bytes));
+            parameters.Add((bytes, parameter.Bytes));
             bytes += parameter.Bytes;
         }
-        Body(entry);
-        Emit(Op.Exit);
-        CloseScope();
-        LinkBranches();
-        int dynamicShared = PlaceDynamicShared();
-        return new PtxKernel(entry, [.. _code], [.. _lines], [.. _lists], Template(), [.. _specials], [.. parameters], bytes, dynamicShared, _localBytes);
-    }
-
-    private void Body(Function function)
-    {
-        if (function.Body is null) throw Reject($"'{function.Name}' is declared, but nowhere defined");
-        var statements = function.Body;
-        DeclareLabels(statements, 0);
-        for (int n = 0; n < statements.Count; n++)
+        foreach (var variable in _module.Variables) Declare(variable);
+        OpenScope();
+        foreach (var statement in _function.Body!)
         {
-            _line = statements[n].Line;
-            switch (statements[n])
+            _line = statement.Line;
+            switch (statement)
             {
-                case Text.OpenScope:
-                    OpenScope();
-                    DeclareLabels(statements, n + 1);
-                    break;
-                case Text.CloseScope:
-                    CloseScope();
-                    break;
+                case Text.OpenScope: OpenScope(); break;
+                case Text.CloseScope: CloseScope(); break;
+                case Declaration declaration: Declare(declaration); break;
                 case LabelStatement label:
-                    ((Label)Find(label.Name)!).Target = _code.Count;
+                    if (!_labels.Peek().TryAdd(label.Name, _code.Count)) throw Reject($"label '{label.Name}' stands here twice");
                     break;
-                case Declaration declaration:
-                    Declare(declaration);
-                    break;
-                case Instruction instruction:
-                    Guarded(instruction);
-                    break;
+                case Instruction instruction: Add(instruction); break;
             }
         }
-    }
-
-    /// <summary>Labels are visible in the whole scope that they stand in, also before their place.</summary>
-    private void DeclareLabels(List<Statement> statements, int from)
-    {
-        for (int n = from, depth = 0; n < statements.Count && depth >= 0; n++)
+        CloseScope();
+        _code.Add(new Instr { Line = _line, Name = "ret", Flow = Flow.Exit });
+        foreach (var (branch, labels, name) in _branches)
         {
-            if (statements[n] is Text.OpenScope) depth++;
-            else if (statements[n] is Text.CloseScope) depth--;
-            else if (depth == 0 && statements[n] is LabelStatement label) Add(label.Name, new Label(label.Name));
+            var scope = labels.FirstOrDefault(scope => scope.ContainsKey(name)) ?? throw new PtxRejectedException(branch.Line, $"there is no label '{name}'");
+            branch.Target = scope[name];
         }
-    }
-
-    private void Guarded(Instruction instruction)
-    {
-        if (instruction.Guard is null)
+        int sharedBytes = _constants.ContainsKey(DynamicShared) ? Align(_sharedBytes, _dynamicAlignment) : _sharedBytes;
+        return new PtxKernel(_function.Name)
         {
-            Decode(instruction);
-            return;
-        }
-        int guard = Source(new Operand(OperandKind.Name, instruction.Line) { Name = instruction.Guard }, PtxType.Pred);
-        if (instruction.Opcode == "bra")
-        {
-            Jump(instruction.GuardNegated ? Op.BraIfNot : Op.BraIf, LabelOf(instruction), guard);
-            return;
-        }
-        // Anything else is jumped over: unguarded instructions, nearly all, then need not look at a guard.
-        var after = new Label("after");
-        Jump(instruction.GuardNegated ? Op.BraIf : Op.BraIfNot, after, guard);
-        Decode(instruction);
-        after.Target = _code.Count;
+            MaxThreads = _function.MaxThreads,
+            Parameters = parameters,
+            ParameterBytes = bytes,
+            SharedBytes = sharedBytes,
+            LocalBytes = Align(_localBytes, 16),
+            Code = [.. _code],
+            SlotCount = _slots,
+            RegisterSlots = [.. _registers],
+            Constants = [.. _constants.Select(pair => (pair.Value, pair.Key == DynamicShared ? (ulong)sharedBytes : pair.Key))],
+            Specials = _specials,
+        };
     }
 
-    private Label LabelOf(Instruction instruction)
+    private void Add(Instruction instruction)
     {
-        string name = instruction.Operands is [{ Kind: OperandKind.Name } operand] ? operand.Name : throw Reject("a branch takes one label");
-        return Find(name) as Label ?? throw Reject($"'{name}' is no label");
+        var decoded = Decode(instruction, new Modifiers(instruction));
+        if (instruction.Guard is { } guard) (decoded.Guard, decoded.GuardNegated) = (Register(guard).Slot, instruction.GuardNegated);
+        _code.Add(decoded);
     }
 
-    private void Decode(Instruction instruction)
+    private Instr Decode(Instruction instruction, Modifiers modifiers)
     {
-        var modifiers = new Modifiers(instruction);
-        bool known = Control(instruction, modifiers) || Memory(instruction, modifiers) || Collective(instruction, modifiers) || Convert(instruction, modifiers)
-            || Compare(instruction, modifiers) || Bits(instruction, modifiers) || Arithmetic(instruction, modifiers);
-        if (!known) throw Reject($"unknown instruction '{instruction.FullName}'");
+        var result = new Instr { Line = instruction.Line, Name = instruction.FullName };
+        bool known = Control(result, instruction, modifiers) || Memory(result, instruction, modifiers) || WarpWide(result, instruction, modifiers)
+            || Moves(result, instruction, modifiers) || Arithmetic(result, instruction, modifiers);
+        if (!known) throw modifiers.Unknown();
         modifiers.End();
+        return result;
     }
 
-    private bool Control(Instruction instruction, Modifiers modifiers)
+    private bool Control(Instr result, Instruction instruction, Modifiers modifiers)
     {
         switch (instruction.Opcode)
         {
             case "bra":
                 modifiers.Take("uni");
-                Jump(Op.Bra, LabelOf(instruction), 0);
+                result.Flow = Flow.Branch;
+                _branches.Add((result, [.. _labels], instruction.Operands[0].Name));
                 return true;
-            case "ret":
+            case "ret" or "exit":
                 modifiers.Take("uni");
-                if (_returns.TryPeek(out var end)) Jump(Op.Bra, end, 0);
-                else Emit(Op.Exit);
-                return true;
-            case "exit":
-                Emit(Op.Exit);
+                result.Flow = Flow.Exit;
                 return true;
             case "trap":
-                Emit(Op.Trap);
+                result.Run = Warp.Trap;
                 return true;
-            case "call":
-                modifiers.Take("uni");
-                Call(instruction);
+            case "bar" or "barrier" when !modifiers.Has("warp"):
+                modifiers.Take("cta");
+                modifiers.Take("aligned");
+                if (!modifiers.Take("sync") || instruction.Operands is not [{ Kind: OperandKind.Literal }]) return false;
+                result.Flow = Flow.Barrier;
                 return true;
             // Threads of a block take turns on one processor, so memory is always in order. The others are hints.
-            case "membar" or "fence" or "prefetch" or "prefetchu" or "nanosleep" or "discard" or "applypriority":
-                while (!Ended(modifiers)) modifiers.TakeFirst();
-                return true;
-            case "createpolicy":
-                while (!Ended(modifiers)) modifiers.TakeFirst();
-                Emit(Op.Mov, Destination(instruction.Operands[0], PtxType.B64), Constant(0));
+            case "membar" or "fence" or "prefetch" or "prefetchu" or "nanosleep":
+                modifiers.Clear();
                 return true;
             default:
                 return false;
         }
     }
 
-    private static bool Ended(Modifiers modifiers)
+    private bool WarpWide(Instr result, Instruction instruction, Modifiers modifiers)
     {
-        try
+        var operands = instruction.Operands;
+        switch (instruction.FullName)
         {
-            modifiers.End();
-            return true;
+            case "bar.warp.sync":
+                modifiers.Clear();
+                result.Run = WarpOps.Synchronize;
+                result.A = Source(operands[0], PtxType.B32);
+                return true;
+            case "activemask.b32":
+                modifiers.Clear();
+                result.Run = WarpOps.ActiveMask;
+                result.D = Destination(operands[0]);
+                return true;
+            case "shfl.sync.up.b32" or "shfl.sync.down.b32" or "shfl.sync.bfly.b32" or "shfl.sync.idx.b32":
+                result.Immediate = Array.IndexOf(["up", "down", "bfly", "idx"], instruction.Modifiers[1]);
+                modifiers.Clear();
+                result.Run = WarpOps.Shuffle;
+                bool pair = operands[0].Kind == OperandKind.Pair;
+                result.D = Destination(pair ? operands[0].Items[0] : operands[0]);
+                (result.A, result.B, result.C) = (Source(operands[1], PtxType.B32), Source(operands[2], PtxType.B32), Source(operands[3], PtxType.B32));
+                result.Lists = [[pair ? Destination(operands[0].Items[1]) : -1, Source(operands[4], PtxType.B32)]];
+                return true;
+            case "vote.sync.all.pred" or "vote.sync.any.pred" or "vote.sync.uni.pred" or "vote.sync.ballot.b32":
+                result.Immediate = Array.IndexOf(["all", "any", "uni", "ballot"], instruction.Modifiers[1]);
+                modifiers.Clear();
+                result.Run = WarpOps.Vote;
+                (result.D, result.A, result.B) = (Destination(operands[0]), Source(operands[1], PtxType.Pred), Source(operands[2], PtxType.B32));
+                return true;
+            case "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32" or "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32":
+                result.Type = modifiers.Has("bf16") ? PtxType.BF16 : PtxType.TF32;
+                modifiers.Clear();
+                result.Run = Matrices.Multiply;
+                result.Lists = [.. operands.Select(operand => Slots(operand, PtxType.B32))];
+                if (result.Lists is not [{ Length: 4 }, { Length: 4 }, { Length: 2 }, { Length: 4 }]) throw Reject("the fragments are of 4, 4, 2 and 4 registers");
+                return true;
+            case "ldmatrix.sync.aligned.m8n8.x1.shared.b16" or "ldmatrix.sync.aligned.m8n8.x1.trans.shared.b16"
+                or "ldmatrix.sync.aligned.m8n8.x2.shared.b16" or "ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16"
+                or "ldmatrix.sync.aligned.m8n8.x4.shared.b16" or "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16":
+                result.B = modifiers.Has("trans") ? 1 : 0;
+                result.Lists = [Slots(operands[0], PtxType.B32)];
+                if (!modifiers.Has($"x{result.Lists[0].Length}")) throw Reject("one register per matrix");
+                modifiers.Clear();
+                result.Run = Matrices.Load;
+                result.Space = Space.Shared;
+                Address(result, operands[1]);
+                return true;
+            default:
+                return false;
         }
-        catch (PtxRejectedException)
-        {
-            return false;
-        }
-    }
-
-    private void Call(Instruction instruction)
-    {
-        var operands = new List<Operand>(instruction.Operands);
-        Operand[] returns = operands[0].Kind == OperandKind.List ? Take(operands) : [];
-        string name = operands[0].Name;
-        operands.RemoveAt(0);
-        Operand[] arguments = operands.Count > 0 && operands[0].Kind == OperandKind.List ? Take(operands) : [];
-        if (!_module.Functions.TryGetValue(name, out var callee)) throw Reject($"'{name}' is no function of this module");
-        if (callee.Parameters.Length != arguments.Length || callee.Returns.Length != returns.Length)
-            throw Reject($"'{name}' takes {callee.Parameters.Length} arguments and returns {callee.Returns.Length} values, not {arguments.Length} and {returns.Length}");
-        if (_returns.Count == MaxInlineDepth) throw Reject($"'{name}' calls itself, or calls nest deeper than {MaxInlineDepth}");
-
-        var caller = SwapScopes();
-        var formals = callee.Parameters.Concat(callee.Returns).ToArray();
-        foreach (var formal in formals) Declare(formal);
-        var inner = formals.Select(formal => Find(formal.Name)!).ToArray();
-        var mine = SwapScopes(caller);
-        for (int n = 0; n < arguments.Length; n++) Copy(inner[n], arguments[n], formals[n], intoFormal: true);
-        SwapScopes(mine);
-
-        var end = new Label("end of " + name);
-        _returns.Push(end);
-        Body(callee);
-        _returns.Pop();
-        end.Target = _code.Count;
-
-        SwapScopes(caller);
-        for (int n = 0; n < returns.Length; n++) Copy(inner[arguments.Length + n], returns[n], formals[arguments.Length + n], intoFormal: false);
-
-        static Operand[] Take(List<Operand> operands)
-        {
-            var items = operands[0].Items;
-            operands.RemoveAt(0);
-            return [.. items];
-        }
-    }
-
-    /// <summary>Between a variable of the caller and a formal parameter, both in registers or both in parameter space.</summary>
-    private void Copy(Symbol formal, Operand actual, Declaration declaration, bool intoFormal)
-    {
-        if (formal is Register register)
-        {
-            if (intoFormal) Emit(Op.Mov, register.Slot, Source(actual, register.Type));
-            else Emit(Op.Mov, Destination(actual, register.Type), register.Slot);
-            return;
-        }
-        if (Find(actual.Name) is not Variable { Space: Space.Local } variable) throw Reject($"'{actual}' is no .param variable of the caller");
-        int inside = (int)((Variable)formal).Offset, outside = (int)variable.Offset;
-        _code.Add(new Instr { Op = Op.CopyLocal, D = intoFormal ? inside : outside, A = intoFormal ? outside : inside, Imm = declaration.Bytes });
-        _lines.Add(_line);
-    }
-
-    private int Emit(Op op, int d = 0, int a = 0, int b = 0, int c = 0, long imm = 0, int flags = 0, Space space = Space.None)
-    {
-        _code.Add(new Instr { Op = op, D = d, A = a, B = b, C = c, Imm = imm, Flags = (byte)flags, Space = (byte)space });
-        _lines.Add(_line);
-        return d;
-    }
-
-    private void Jump(Op op, Label label, int predicate)
-    {
-        Emit(op, a: predicate, imm: _targets.Count);
-        _targets.Add(label);
-    }
-
-    private void LinkBranches()
-    {
-        for (int n = 0; n < _code.Count; n++)
-        {
-            var instruction = _code[n];
-            if (instruction.Op is not (Op.Bra or Op.BraIf or Op.BraIfNot)) continue;
-            _code[n] = instruction with { Imm = _targets[(int)instruction.Imm].Target };
-        }
-    }
-
-    /// <summary>Stores a list of numbers beside the code and gives its index.</summary>
-    private int List(params ReadOnlySpan<int> items)
-    {
-        int index = _lists.Count;
-        _lists.AddRange(items);
-        return index;
     }
 
     private PtxRejectedException Reject(string message) => new(_line, message);
 
-    private static int Align(int value, int alignment) => (value + alignment - 1) / alignment * alignment;
+    private static int Align(int value, int alignment) => (value + Math.Max(1, alignment) - 1) / Math.Max(1, alignment) * Math.Max(1, alignment);
 }

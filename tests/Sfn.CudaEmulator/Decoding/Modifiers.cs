@@ -9,21 +9,17 @@ internal sealed class Modifiers(Instruction instruction)
 
     public bool Take(string modifier) => _rest.Remove(modifier);
 
+    public bool Has(string modifier) => _rest.Contains(modifier);
+
+    /// <summary>Takes all of them.</summary>
+    public void Clear() => _rest.Clear();
+
     /// <summary>Takes the first of the given modifiers that is there, or gives null.</summary>
     public string? TakeAny(params ReadOnlySpan<string> modifiers)
     {
         foreach (string modifier in modifiers)
             if (_rest.Remove(modifier)) return modifier;
         return null;
-    }
-
-    /// <summary>Takes the first modifier, whatever it is.</summary>
-    public string TakeFirst()
-    {
-        if (_rest.Count == 0) throw Unknown();
-        string first = _rest[0];
-        _rest.RemoveAt(0);
-        return first;
     }
 
     /// <summary>Takes hints for caches, which change no result.</summary>
@@ -64,7 +60,5 @@ internal sealed class Modifiers(Instruction instruction)
         if (_rest.Count > 0) throw Unknown();
     }
 
-    public PtxRejectedException Unknown() => new(instruction.Line, _rest.Count == 0
-        ? $"'{instruction.FullName}' lacks a modifier"
-        : $"unknown instruction '{instruction.FullName}': '.{_rest[0]}' is not emulated there");
+    public PtxRejectedException Unknown() => new(instruction.Line, $"unknown instruction '{instruction.FullName}'");
 }

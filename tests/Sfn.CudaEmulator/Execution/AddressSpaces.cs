@@ -1,12 +1,10 @@
-namespace Sfn.CudaEmulator;
+namespace Sfn.CudaEmulator.Execution;
 
-/// <summary>
-/// Where the spaces lie. Shared and local addresses begin at <see cref="Base"/>, so that a forgotten base, or zero, is never a valid address. As generic
-/// addresses they lie in windows that no allocation of the host reaches.
-/// </summary>
+/// <summary>Where shared and local memory lie among generic addresses: in ranges that no allocation of the process can have.</summary>
 internal static class AddressSpaces
 {
-    public const int Base = 1024;
-    public const ulong SharedWindow = 1UL << 56;
-    public const ulong LocalWindow = 2UL << 56;
+    public const ulong SharedWindow = 0x7F00_0000_0000_0000, LocalWindow = 0x7E00_0000_0000_0000, WindowBytes = 1UL << 32;
+
+    /// <summary>What registers, shared and local memory hold before anything is written: a NaN as float32, and an address that is nowhere.</summary>
+    public const uint Garbage = 0x7FC1_2345;
 }
