@@ -69,13 +69,18 @@ internal partial class IlgpuBackend : IBackend, IDisposable
         using var _ = Launching();
         On<byte>(from).SubView(0, to.Length).CopyToCPU(Stream, to);
         Stream.Synchronize();
+        ThrowFound();
     }
 
     public void Synchronize()
     {
         using var _ = Launching();
         Stream.Synchronize();
+        ThrowFound();
     }
+
+    /// <summary>Throws what checks on the device have found since it was last called. The device has finished, and the caller holds <see cref="Launching"/>.</summary>
+    private protected virtual void ThrowFound() { }
 
     public virtual void Dispose()
     {

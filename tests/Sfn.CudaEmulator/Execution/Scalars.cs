@@ -42,8 +42,23 @@ internal static class Scalars
         foreach (string part in parts)
             if (part is not ("rn" or "ftz" or "approx" or "full")) kept.Add(part);
         if (kept[0] == "cvt") return Conversions.Find(parts);
-        return s_all.GetValueOrDefault(string.Join('.', kept));
+        string combine = kept is ["setp", _, "and" or "or" or "xor", ..] ? kept[2] : "";
+        if (combine.Length > 0) kept.RemoveAt(2);
+        if (!s_all.TryGetValue(string.Join('.', kept), out var found)) return null;
+        if (combine.Length > 0) return Combine(combine, found);
+        return parts.Contains("ftz") && kept is [not "setp", .., "f32"] ? (a, b, c) => Flush(found(Flush(a), Flush(b), Flush(c))) : found;
     }
+
+    // A comparison's result with a further predicate.
+    private static Scalar Combine(string with, Scalar compare) => with switch
+    {
+        "and" => (a, b, c) => compare(a, b, 0) & c & 1,
+        "or" => (a, b, c) => (compare(a, b, 0) | c) & 1,
+        _ => (a, b, c) => (compare(a, b, 0) ^ c) & 1,
+    };
+
+    // .ftz: numbers below the normal range count as zero of their sign.
+    private static ulong Flush(ulong bits) => (bits & 0x7F80_0000) == 0 ? bits & 0x8000_0000 : bits;
 
     private static Dictionary<string, Scalar> Build()
     {
