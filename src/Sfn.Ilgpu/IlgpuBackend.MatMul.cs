@@ -163,8 +163,7 @@ internal partial class IlgpuBackend
     {
         using var _ = Launching();
         Kernel<MatMulWide<S>, Action<AcceleratorStream, KernelConfig, MatMulParameters, ArrayView<S>, ArrayView<S>, ArrayView<S>, ArrayView<S>, ArrayView<S>>>()
-            (Stream, new KernelConfig(new Index3D(Int(((long)p.M * p.N + IKernel.Threads - 1) / IKernel.Threads), p.Batch0, p.Batch1), new Index3D(IKernel.Threads, 1, 1)),
-                p, On<S>(a), On<S>(b), On<S>(c), On<S>(spec.Bias ?? c), On<S>(spec.Residual ?? c));
+            (Stream, Config(c.Count), p, On<S>(p.K == 0 ? c : a), On<S>(p.K == 0 ? c : b), On<S>(c), On<S>(spec.Bias ?? c), On<S>(spec.Residual ?? c));
     }
 
     private protected static MatMulParameters Parameters(in View a, in View b, in View c, in MatMulSpec spec)

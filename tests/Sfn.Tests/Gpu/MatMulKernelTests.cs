@@ -54,7 +54,7 @@ public class MatMulKernelTests : LeakCheck
         var plan = new MatMulPlan(Enum.Parse<MatMulKernel>(kernel), 1);
         int size = plan.Rows;
         foreach (int m in new[] { 1, size - 1, size, size + 1, 2 * size + 4 })
-            foreach (int k in new[] { 1, 7, 8, 16, 17, 36 })
+            foreach (int k in size == 128 ? new[] { 1, 9, 16 } : [1, 7, 8, 16, 17, 36])
                 foreach (var order in new[] { Order.Rows, Order.Columns })
                 {
                     int n = m == size ? size + 4 : m == 1 ? 2 * size + 1 : size;
@@ -62,13 +62,11 @@ public class MatMulKernelTests : LeakCheck
                 }
     }
 
-    [Theory, MemberData(nameof(Tiles))]
-    public void Eighteen_rows_of_tiles_are_all_visited(string kernel)
+    [Fact]
+    public void Every_tile_of_a_long_column_is_visited()
     {
-        var plan = new MatMulPlan(Enum.Parse<MatMulKernel>(kernel), 1);
-        if (plan.Kernel != MatMulKernel.Tile32) return;
-        Check(new(18 * 32 - 5, 70, 9), plan);
-        Check(new(70, 18 * 32 - 5, 9) { Batch = [3] }, plan);
+        Check(new(18 * 32 - 5, 70, 9), new(MatMulKernel.Tile32, 1));
+        Check(new(70, 18 * 32 - 5, 9) { Batch = [3] }, new(MatMulKernel.Tile32, 1));
     }
 
     [Fact]
