@@ -16,6 +16,7 @@ internal sealed class Options
           scaling  training tokens/s against threads, width, context and vocabulary; attention's memory against context (--only NAME: one of them)
           busy     matmul while another process keeps a core busy, against the same in quiet: at least a third
           guard    a quick look at products, a pass, a step and generation: wrong results and allocations fail, timing never does
+          ptx      writes the PTX of every GPU kernel the engine can launch to a folder (default: artifacts/ptx), for the assembler; needs no GPU
           micro    BenchmarkDotNet (its own options follow)
         options:
           --json            one JSON object per line

@@ -17,6 +17,7 @@ switch (options.Command)
     case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "matmul": MatMulBench.Run(options, report); break;
+    case "ptx": return PtxTexts.Run(options.Rest is [var folder] ? folder : "artifacts/ptx");
 #if !BUNDLE
     case "micro": return Micro.Run(options.Rest);
 #endif

@@ -101,7 +101,7 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
         string op = Op.Current, module = ModulePath.Current;
         Op.Recorder = null;
         Report?.Started();
-        _slots[y.Node].Set(dy);
+        _slots[y.Node].Set(dy.To(y.DType));
         try
         {
             for (int i = y.Node; i >= 0; i--) Differentiate(i);
@@ -136,9 +136,10 @@ public sealed class Tape : IRecorder, IGradients, IDisposable
     {
         var x = _current!.Inputs[i]!;
         if (!IsTracked(x)) return;
-        if (!gradient.HasShapeOf(x)) gradient = Reductions.SumTo(gradient, x.Shape);
-        if (x.Leaf is Parameter parameter) parameter.AddGradient(gradient);
-        else _slots[x.Node].Add(gradient);
+        var parameter = x.Leaf as Parameter;
+        if (!gradient.HasShapeOf(x)) gradient = Reductions.SumTo(gradient, x.Shape, (parameter?.Value ?? x).DType);
+        if (parameter is not null) parameter.AddGradient(gradient);
+        else _slots[x.Node].Add(gradient.To(x.DType));
     }
 
     Tensor IGradients.Target(int i, out bool accumulate)

@@ -97,7 +97,7 @@ internal partial class IlgpuBackend
     }
 
     private void Map<TOp, S, Q>(TOp op, in View x, in View y)
-        where TOp : struct, IUnary where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+        where TOp : struct, IUnary where S : unmanaged, IFloatElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         if (x.IsContiguous && y.IsContiguous && x.Offset % 4 == 0 && y.Offset % 4 == 0)
         {
@@ -121,7 +121,7 @@ internal partial class IlgpuBackend
     }
 
     private void MapGrad<TOp, S, Q>(TOp op, in View x, in View y, in View dy, in View dx, bool accumulate)
-        where TOp : struct, IUnary where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+        where TOp : struct, IUnary where S : unmanaged, IFloatElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         if (x.IsContiguous && y.IsContiguous && dy.IsContiguous && dx.IsContiguous && (x.Offset | y.Offset | dy.Offset | dx.Offset) % 4 == 0)
         {
@@ -186,7 +186,7 @@ internal partial class IlgpuBackend
     }
 
     private void ZipGrad<TOp, TSide, S, Q>(TOp op, in View a, in View b, in View y, in View dy, in View dx)
-        where TOp : struct, IBinary where TSide : struct, ISide where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+        where TOp : struct, IBinary where TSide : struct, ISide where S : unmanaged, IFloatElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         var walk = new Collapsed(dx.Shape, [a.Strides, b.Strides, y.Strides, dy.Strides, dx.Strides], stackalloc int[Shape.MaxRank],
             stackalloc long[Shape.MaxRank]);

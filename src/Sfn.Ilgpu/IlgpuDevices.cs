@@ -1,5 +1,6 @@
 using global::ILGPU;
 using global::ILGPU.Runtime;
+using global::ILGPU.Runtime.Cuda;
 using global::ILGPU.Runtime.OpenCL;
 using Sfn.Backends.Ilgpu.Runtime;
 
@@ -44,5 +45,5 @@ public static class IlgpuDevices
     }
 
     internal static IlgpuBackend Create(Device device, Accelerator accelerator, OptimizationLevel level = OptimizationLevel.O2) =>
-        new FusedIlgpuBackend(device, accelerator, level);
+        accelerator is CudaAccelerator cuda && CudaBackend.Fits(cuda) ? new CudaBackend(device, cuda, level) : new FusedIlgpuBackend(device, accelerator, level);
 }

@@ -38,7 +38,7 @@ public sealed class Attention : Module
             key = key.Rope(tables.Cos, tables.Sin, start);
         }
         if (cache is not null) (key, value) = cache.Append(key, value);
-        var y = Tensor.Attention(query, key, value, causal: true, mask).Reshape(batch, tokens, a);
+        var y = Tensor.Attention(query, key, value, causal: true, mask, mode: Numerics.MatMul).Reshape(batch, tokens, a);
         return call.Return(_out.Apply(y, residual));
     }
 }

@@ -9,10 +9,11 @@ public abstract class Module
     private readonly List<Module> _children = [];
 
     /// <summary>The root of a model.</summary>
-    protected Module(Device? device = null)
+    protected Module(Device? device = null, Numerics numerics = default)
     {
         Path = "";
         Device = device ?? Device.Cpu;
+        Numerics = numerics;
     }
 
     /// <summary>A part of <paramref name="parent"/>; without a name it shares the parent's path.</summary>
@@ -20,6 +21,7 @@ public abstract class Module
     {
         Path = name.Length == 0 ? parent.Path : parent.Path.Length > 0 ? $"{parent.Path}.{name}" : name;
         Device = parent.Device;
+        Numerics = parent.Numerics;
         parent._children.Add(this);
     }
 
@@ -28,6 +30,9 @@ public abstract class Module
 
     /// <summary>Where the parameters are.</summary>
     public Device Device { get; }
+
+    /// <summary>The precision of the whole model.</summary>
+    public Numerics Numerics { get; }
 
     /// <summary>The parts, in order of construction.</summary>
     public IReadOnlyList<Module> Children => _children;
@@ -43,10 +48,15 @@ public abstract class Module
         }
     }
 
-    /// <summary>Makes a parameter named <paramref name="name"/> under this module's path.</summary>
-    protected Parameter Param(string name, Tensor value)
+    /// <summary>Makes a parameter named <paramref name="name"/> under this module's path. Ops read its value in float32: biases, weights of norms.</summary>
+    protected Parameter Param(string name, Tensor value) => Add(name, value, shadowed: false);
+
+    /// <summary>The same for a matrix, which ops read in the model's element type: <see cref="Parameter.Reading"/>.</summary>
+    protected Parameter Matrix(string name, Tensor value) => Add(name, value, shadowed: Numerics.Compute == DType.BF16);
+
+    private Parameter Add(string name, Tensor value, bool shadowed)
     {
-        var parameter = new Parameter(Path.Length > 0 ? $"{Path}.{name}" : name, value);
+        var parameter = new Parameter(Path.Length > 0 ? $"{Path}.{name}" : name, value, shadowed);
         _own.Add(parameter);
         return parameter;
     }

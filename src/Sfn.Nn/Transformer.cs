@@ -16,17 +16,17 @@ public sealed partial class Transformer : Module
 
     /// <summary>A model with random weights, a pure function of configuration and seed.</summary>
     /// <exception cref="ConfigError">Sizes do not fit together.</exception>
-    public Transformer(TransformerConfig config, Device? device = null, ulong seed = 0) : base(device)
+    public Transformer(TransformerConfig config, Device? device = null, ulong seed = 0) : base(device, config.Numerics)
     {
         Config = config.Validate();
         using var pause = Ops.Op.Pause();
         var init = new Init(seed, Device);
-        _embedding = Param("embedding.weight", init.Normal("embedding.weight", [config.VocabularySize, config.Width]));
-        if (config.Positions == PositionKind.Learned) _positions = Param("positions.weight", init.Normal("positions.weight", [config.Context, config.Width]));
+        _embedding = Matrix("embedding.weight", init.Normal("embedding.weight", [config.VocabularySize, config.Width]));
+        if (config.Positions == PositionKind.Learned) _positions = Matrix("positions.weight", init.Normal("positions.weight", [config.Context, config.Width]));
         else _angles = Kept(Tensor.RopeTables(config.Context, config.HeadWidth, device: Device));
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Block(this, i, config, init))];
         _norm = new Norm(this, "norm", config.Norm, config.Width, config.Bias, init);
-        if (!config.Tied) _head = Param("head.weight", init.Normal("head.weight", [config.VocabularySize, config.Width]));
+        if (!config.Tied) _head = Matrix("head.weight", init.Normal("head.weight", [config.VocabularySize, config.Width]));
     }
 
     /// <summary>Sizes and options.</summary>
@@ -36,7 +36,7 @@ public sealed partial class Transformer : Module
     public IReadOnlyList<Block> Blocks => _blocks;
 
     /// <summary>Seed of dropout for the next training calls; null (the default) switches dropout off. Change it for every micro-batch.</summary>
-    public ulong? DropoutSeed { get; set; }
+    public DropoutSeed? DropoutSeed { get; set; }
 
     /// <summary>Whether training recomputes each block's activations in backward instead of keeping them: less memory, a third more work.</summary>
     public bool Recompute { get; set; }
@@ -48,25 +48,25 @@ public sealed partial class Transformer : Module
     public Tensor Loss(Tensor tokens, Tensor targets, Tensor? mask = null)
     {
         using var call = Enter();
-        return call.Return(Stream(tokens, mask, null).LinearCrossEntropy((_head ?? _embedding).Value, targets));
+        return call.Return(Stream(tokens, mask, null).LinearCrossEntropy((_head ?? _embedding).Reading, targets, mode: Numerics.MatMul));
     }
 
-    /// <summary>The logits of the next token after each token: [batch, tokens] of ids → [batch, tokens, vocabulary].</summary>
+    /// <summary>The logits of the next token after each token, float32: [batch, tokens] of ids → [batch, tokens, vocabulary].</summary>
     /// <param name="tokens">Input ids.</param>
     /// <param name="mask">BOOL [batch, tokens (with the cached ones)], true where a token exists.</param>
     /// <param name="cache">What earlier calls have seen; the tokens continue it.</param>
     public Tensor Logits(Tensor tokens, Tensor? mask = null, KvCache? cache = null)
     {
         using var call = Enter();
-        return call.Return(Stream(tokens, mask, cache).Linear((_head ?? _embedding).Value));
+        return call.Return(Stream(tokens, mask, cache).Logits((_head ?? _embedding).Reading, Numerics.MatMul));
     }
 
-    /// <summary>The logits after the last token only: [batch, tokens] → [batch, vocabulary].</summary>
+    /// <summary>The logits after the last token only, float32: [batch, tokens] → [batch, vocabulary].</summary>
     public Tensor NextLogits(Tensor tokens, KvCache? cache = null)
     {
         using var call = Enter();
         var x = Stream(tokens, null, cache);
-        return call.Return(x.Narrow(1, x.Shape[1] - 1, 1).Reshape(x.Shape[0], x.Shape[2]).Linear((_head ?? _embedding).Value));
+        return call.Return(x.Narrow(1, x.Shape[1] - 1, 1).Reshape(x.Shape[0], x.Shape[2]).Logits((_head ?? _embedding).Reading, Numerics.MatMul));
     }
 
     // Everything but the head: [batch, tokens] → [batch, tokens, width].
@@ -79,15 +79,15 @@ public sealed partial class Transformer : Module
             throw new ShapeMismatch($"{start + count} tokens do not fit the model's context of {Config.Context}. Give it the last {Config.Context} only.");
         if (cache is not null && cache.Batch != tokens.Shape[0])
             throw new ShapeMismatch($"The cache is for {cache.Batch} sequences, the tokens are {tokens.Shape}. Make a KvCache of that batch.");
-        ulong? seed = Ops.Op.Recorder is null ? null : DropoutSeed;
-        var x = _embedding.Value.Gather(tokens);
-        if (_positions is not null) x += _positions.Value.Narrow(0, start, count);
-        if (seed is { } s && Config.Dropout > 0) x = x.Dropout(Config.Dropout, Philox.Seed(s, "embedding"));
+        DropoutSeed? seed = Ops.Op.Recorder is null ? null : DropoutSeed;
+        var x = _embedding.Reading.Gather(tokens);
+        if (_positions is not null) x += _positions.Reading.Narrow(0, start, count);
+        if (seed is { } s && Config.Dropout > 0) x = x.Dropout(Config.Dropout, s.Stream("embedding"));
         for (int i = 0; i < _blocks.Length; i++)
         {
             var block = _blocks[i];
             var layer = cache?.Layers[i];
-            ulong? own = seed is { } s2 ? Philox.Seed(s2, block.Path) : null;
+            DropoutSeed? own = seed?.Stream(block.Path);
             x = Recompute && cache is null && Ops.Op.Recorder is not null
                 ? Autograd.Recompute.Run(h => block.Apply(h, _angles, mask, null, own), x)
                 : block.Apply(x, _angles, mask, layer, own);

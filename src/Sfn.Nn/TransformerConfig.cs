@@ -84,6 +84,9 @@ public sealed record TransformerConfig
     /// <summary>Probability of dropping an activation in training, 0 to below 1.</summary>
     public float Dropout { get; init; }
 
+    /// <summary>The precision the model computes in; float32 by default.</summary>
+    public Numerics Numerics { get; init; }
+
     /// <summary><see cref="AttentionWidth"/> with its default filled in.</summary>
     public int QueryWidth => AttentionWidth == 0 ? Width : AttentionWidth;
 
@@ -162,6 +165,7 @@ public sealed record TransformerConfig
         }
         FeedForward.Validate("feedforward up", Width, UpWidth);
         FeedForward.Validate("feedforward down", HiddenWidth, Width);
+        Numerics.Validate();
         if (!(Dropout >= 0 && Dropout < 1)) throw new ConfigError($"the dropout must be at least 0 and below 1, not {Dropout} (--dropout)");
         return this;
     }

@@ -36,6 +36,9 @@ public static class DTypes
     /// <summary>Whether values are real numbers, so that a gradient can exist.</summary>
     public static bool IsFloat(this DType dtype) => dtype <= DType.BF16;
 
+    /// <summary>The element type of sums, statistics and losses over this one: float32 for bfloat16, else the type itself.</summary>
+    public static DType Wide(this DType dtype) => dtype == DType.BF16 ? DType.F32 : dtype;
+
     /// <summary>The name used by safetensors and in printing: F32, F64, BF16, I32, U16, U8, BOOL.</summary>
     public static string Name(this DType dtype) => dtype switch
     {

@@ -17,9 +17,10 @@ public static class RunLoader
     /// <summary>Reads configuration and weights. Works while the run is still training: files are replaced, never changed.</summary>
     /// <param name="run">The run's folder, or one of its checkpoint files.</param>
     /// <param name="device">Where the model lives; null for the device of the configuration.</param>
+    /// <param name="precision">What the model computes in; null for the precision of the run.</param>
     /// <exception cref="InputError">No such run, or it has no checkpoint yet.</exception>
     /// <exception cref="FormatError">The checkpoint is damaged or of another model.</exception>
-    public static LoadedRun Open(string run, Device? device = null)
+    public static LoadedRun Open(string run, Device? device = null, Precision? precision = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(run);
         bool isFile = File.Exists(run);
@@ -31,7 +32,8 @@ public static class RunLoader
         string file = isFile ? run : Checkpoint.Files.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
             ?? throw new InputError($"{folder} has no checkpoint yet; train on with --resume {folder}");
         var tokenizer = config.TokenizerDescription()!.Create();
-        var model = new Transformer(config.Model(tokenizer.VocabularySize), device ?? config.DeviceOf(), config.Seed);
+        var shape = config.Model(tokenizer.VocabularySize) with { Numerics = (precision ?? config.Precision).Numerics() };
+        var model = new Transformer(shape, device ?? config.DeviceOf(), config.Seed);
         try { return new LoadedRun(config, model, tokenizer, Checkpoint.Load(file, model.Parameters, optimizer: null, config.Hash()), file); }
         catch (FormatError error)
         {

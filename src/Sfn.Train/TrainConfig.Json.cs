@@ -75,6 +75,7 @@ public sealed partial record TrainConfig
             "activation" => Words<ActivationKind>(),
             "positions" => Words<PositionKind>(),
             "decay" => Words<DecayGroup>(),
+            "precision" => Words<Precision>(),
             _ => null,
         };
         return words is null ? $"'{name}' cannot be {values?[name]?.ToJsonString() ?? "null"}" : $"'{name}' must be one of {words}";
@@ -97,7 +98,7 @@ internal sealed class LowerCase : JsonNamingPolicy
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     Converters = [typeof(LowerCaseEnum<FfnKind>), typeof(LowerCaseEnum<NormKind>), typeof(LowerCaseEnum<ActivationKind>),
-        typeof(LowerCaseEnum<PositionKind>), typeof(LowerCaseEnum<DecayGroup>)])]
+        typeof(LowerCaseEnum<PositionKind>), typeof(LowerCaseEnum<DecayGroup>), typeof(LowerCaseEnum<Precision>)])]
 [JsonSerializable(typeof(TrainConfig))]
 [JsonSerializable(typeof(TrainSummary))]
 internal sealed partial class TrainJson : JsonSerializerContext;

@@ -78,6 +78,9 @@ public sealed partial record TrainConfig
     /// <summary>Probability of dropping an activation, 0 to below 1.</summary>
     public float Dropout { get; init; }
 
+    /// <summary>What the model computes in; its parameters and the optimizer's state are float32 in any case.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Sequences per micro-batch.</summary>
     public int Batch { get; init; } = 8;
 
@@ -131,8 +134,8 @@ public sealed partial record TrainConfig
     /// <summary>CPU threads; 0: all processors. Results do not depend on it.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Device by name, for example "cpu".</summary>
-    public string Device { get; init; } = "cpu";
+    /// <summary>Device by name, for example "cpu" or "cuda:0"; "best" is the fastest of the machine.</summary>
+    public string Device { get; init; } = "best";
 
     /// <summary>The run's name: its folder in <see cref="Out"/>; null to number it.</summary>
     public string? Name { get; init; }
@@ -211,6 +214,7 @@ public sealed partial record TrainConfig
         Bias = Bias,
         Tied = Tied,
         Dropout = Dropout,
+        Numerics = Precision.Numerics(),
     };
 
     /// <summary>The data's options.</summary>

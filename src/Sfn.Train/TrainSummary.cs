@@ -62,6 +62,9 @@ public sealed record TrainSummary
     /// <summary>Device.</summary>
     public required string Device { get; init; }
 
+    /// <summary>What the model computed in.</summary>
+    public required Precision Precision { get; init; }
+
     /// <summary>CPU threads.</summary>
     public required int Threads { get; init; }
 

@@ -13,6 +13,8 @@ internal sealed class TrainingSettings
     private readonly Setting<long?> _accumulate = Setting.Whole("--accumulate", Training, "Micro-batches per optimizer step.", most: 1_000_000,
         preset: c => c.Accumulate);
 
+    private readonly Setting<string?> _precision = Precision(Training, preset: c => c.Precision.Word());
+
     private readonly Setting<long?> _steps = Setting.Whole("--steps", Training, "Optimizer steps.", most: long.MaxValue, preset: c => c.Steps);
 
     private readonly Setting<double?> _lr = Setting.Real("--lr", Training, "Peak learning rate.", x => x > 0, "above 0", preset: c => c.LearningRate);
@@ -44,16 +46,27 @@ internal sealed class TrainingSettings
         preset: c => c.EvalBatches);
 
     /// <summary>The options that say how large a step is, for commands that count.</summary>
-    public IEnumerable<Option> Sizes => [_batch, _accumulate, _steps];
+    public IEnumerable<Option> Sizes => [_batch, _accumulate, _precision, _steps];
 
     /// <summary>All options in the order of the help page.</summary>
-    public IEnumerable<Option> All => [_batch, _accumulate, _steps, _lr, _minLr, _warmup, _weightDecay, _beta1, _beta2, _clip, _evalEvery, _evalBatches];
+    public IEnumerable<Option> All =>
+    [
+        _batch, _accumulate, _precision, _steps, _lr, _minLr, _warmup, _weightDecay, _beta1, _beta2, _clip, _evalEvery, _evalBatches,
+    ];
+
+    /// <summary>The option that says what a model computes in.</summary>
+    public static Setting<string?> Precision(string group, string? standard = null, Func<TrainConfig, string>? preset = null) => Setting.Choice(
+        "--precision", group, "What the model computes in; its parameters stay float32.", [.. Precisions.Words], standard, preset);
+
+    /// <summary>The precision that was given, if any.</summary>
+    public static Precision? PrecisionOf(ParseResult parse, Setting<string?> option) => parse.GetValue(option) is { } word ? Precisions.Parse(word) : null;
 
     /// <summary>The configuration with the given options in place of its own values.</summary>
     public TrainConfig Apply(ParseResult parse, TrainConfig config) => config with
     {
         Batch = (int)(parse.GetValue(_batch) ?? config.Batch),
         Accumulate = (int)(parse.GetValue(_accumulate) ?? config.Accumulate),
+        Precision = PrecisionOf(parse, _precision) ?? config.Precision,
         Steps = parse.GetValue(_steps) ?? config.Steps,
         LearningRate = (float)(parse.GetValue(_lr) ?? config.LearningRate),
         MinLearningRate = (float?)parse.GetValue(_minLr) ?? config.MinLearningRate,

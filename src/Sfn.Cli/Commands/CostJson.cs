@@ -33,6 +33,7 @@ internal static class CostJson
             json.WriteNumber("parameters_feedforward", counts.FeedForward);
             json.WriteNumber("parameters_feedforward_dense", counts.DenseFeedForward);
             json.WriteNumber("parameters_norms_and_biases", counts.Norms + counts.Biases);
+            json.WriteString("precision", cost.Precision);
             json.WriteNumber("batch", cost.Batch);
             json.WriteNumber("accumulate", cost.Accumulate);
             json.WriteNumber("tokens_per_step", cost.TokensPerStep);

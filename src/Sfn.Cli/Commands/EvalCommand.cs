@@ -15,6 +15,7 @@ internal static class EvalCommand
         var run = new Argument<string>("RUN") { Description = "The name of a run under runs/, a run's folder, or one of its checkpoint files." };
         var data = new DataSettings(standard: "that of the run");
         var batches = Setting.Whole("--eval-batches", "Evaluation", "Batches of the run's size; 0 for the whole validation split.", least: 0, standard: "0");
+        var precision = TrainingSettings.Precision("Evaluation", standard: "that of the run");
         var command = new HelpfulCommand("eval", "Measures a trained model on its validation split, or on other text.")
         {
             Remarks = "A text given with --data is split as in training, and its held-out part is measured; --validation FILE measures the whole of a " +
@@ -23,9 +24,10 @@ internal static class EvalCommand
         command.Add(run);
         foreach (var option in data.Texts) command.Add(option);
         command.Add(batches);
+        command.Add(precision);
         command.SetAction(parse =>
         {
-            var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)));
+            var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)), precision: TrainingSettings.PrecisionOf(parse, precision));
             // The run's own validation file says nothing about another text.
             var config = data.Apply(parse, data.IsOther(parse) ? loaded.Config with { Validation = null } : loaded.Config);
             using var interrupts = new Interrupts();

@@ -21,13 +21,14 @@ internal static class GenerateCommand
         var topP = Setting.Real("--top-p", Group, "Draw from the most likely tokens that together have this probability.", x => x is > 0 and <= 1,
             "above 0 and at most 1", standard: "1");
         var seed = Setting.Whole("--seed", Group, "The same seed gives the same text.", least: 0, most: long.MaxValue, standard: "1");
+        var precision = TrainingSettings.Precision(Group, standard: "that of the run");
         var command = new HelpfulCommand("generate", "Continues a text with a trained model, printing it as it is produced.")
         {
             Remarks = "The prompt is printed first. The weights with the best validation loss are taken; name a checkpoint file for others. Ctrl-C " +
                 "ends the text (exit code 130).",
         };
         command.Add(run);
-        foreach (var option in (Option[])[prompt, tokens, temperature, topK, topP, seed]) command.Add(option);
+        foreach (var option in (Option[])[prompt, tokens, temperature, topK, topP, seed, precision]) command.Add(option);
         command.SetAction(parse =>
         {
             var sampling = new Sampling
@@ -37,7 +38,7 @@ internal static class GenerateCommand
                 TopP = (float)(parse.GetValue(topP) ?? 1),
                 Seed = (ulong)(parse.GetValue(seed) ?? 1),
             };
-            var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)));
+            var loaded = RunLoader.Open(RunPath.Find(parse.GetRequiredValue(run)), precision: TrainingSettings.PrecisionOf(parse, precision));
             string text = parse.GetValue(prompt) ?? "";
             int[] start = text.Length > 0 ? loaded.Tokenizer.Encode(text) : TextStream.Start(loaded.Config, loaded.Tokenizer);
             using var interrupts = new Interrupts();

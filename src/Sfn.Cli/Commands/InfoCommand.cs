@@ -62,7 +62,8 @@ internal static class InfoCommand
         table.AddRow("FLOPs per step", Numbers.Scientific(cost.FlopsPerStep), "");
         table.AddRow("[bold]FLOPs per run[/]", $"[bold]{Numbers.Scientific(cost.FlopsPerRun)}[/]", "");
         table.AddEmptyRow();
-        table.AddRow("model and optimizer", Memory.Format(cost.StateBytes), "weights, gradients, two moments");
+        table.AddRow("model and optimizer", Memory.Format(cost.StateBytes),
+            $"weights, gradients, two moments{(config.Numerics.Compute == DType.BF16 ? "; weights in bfloat16" : "")}");
         table.AddRow("activations", Memory.Format(cost.Bytes - cost.StateBytes), $"of {cost.Batch} sequences, with their gradients");
         table.AddRow("[bold]tensor memory[/]", $"[bold]{Memory.Format(cost.Bytes)}[/]", "estimate; the process takes 0.1 to 0.2 GB more");
         Terminal.Out.Write(table);

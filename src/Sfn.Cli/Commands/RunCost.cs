@@ -33,6 +33,8 @@ internal sealed class RunCost
 
     public ModelCounts Counts { get; }
 
+    public string Precision => _run.Precision.Word();
+
     public int Batch => _run.Batch;
 
     public int Accumulate => _run.Accumulate;
@@ -50,5 +52,5 @@ internal sealed class RunCost
 
     public long Bytes { get; }
 
-    public long StateBytes => 16 * Counts.Parameters;
+    public long StateBytes => Counts.StateBytes;
 }

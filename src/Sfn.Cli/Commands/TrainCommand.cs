@@ -22,7 +22,8 @@ internal static class TrainCommand
         {
             Remarks = "Values come from the preset (or --config), then from the other options. A configuration file takes the same names with underscores, as a run's config.json " +
                 "shows, and also log_every, checkpoint_every and decay (all or matrices).\n" +
-                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input has exit code 2.",
+                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input and too little memory have exit code 2, " +
+                "a device that has failed 70; the last good checkpoint is named.",
         };
         Option[] changes = [.. data.All, .. model.All, .. training.All, .. run.All.Except([run.Resume, run.Threads])];
         foreach (var option in (Option[])[.. data.All, .. model.All, .. training.All, .. run.All]) command.Add(option);
@@ -67,7 +68,7 @@ internal static class TrainCommand
         long parameters = trainer.Model.Parameters.Sum(p => p.Value.Count);
         Console.WriteLine($"{trainer.Folder.Name}: {Words.Of(trainer.Model.Config)}; {Numbers.Metric(parameters)} parameters");
         Console.WriteLine($"{corpus.Description}: {Memory.Format(corpus.TrainingBytes)} of text to train on, {Memory.Format(corpus.ValidationBytes)} to validate, tokens are {corpus.Tokenizer.Name}");
-        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} threads{(trainer.Step == config.Steps ? "; all are done, nothing is left to train" : trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
+        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {(trainer.Model.Device == Device.Cpu ? $"cpu, {CpuPool.Threads} threads" : trainer.Model.Device.Name)}{(trainer.Step == config.Steps ? "; all are done, nothing is left to train" : trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
         Console.WriteLine();
     }
 

@@ -1,3 +1,4 @@
+using Sfn.Backends;
 using Sfn.Nn;
 
 namespace Sfn.Cli.Display;
@@ -18,6 +19,8 @@ internal static class Words
         if (config.Positions == PositionKind.Learned) parts.Add("learned positions");
         if (!config.Bias) parts.Add("no biases");
         if (!config.Tied) parts.Add("untied head");
+        if (config.Numerics.Compute == DType.BF16) parts.Add("bfloat16");
+        else if (config.Numerics.MatMul == MatMulMode.Tf32) parts.Add("tf32");
         return string.Join(", ", parts);
     }
 }

@@ -74,6 +74,8 @@ internal readonly struct ConvertWide<S, T> : IKernel where S : unmanaged, IWideE
 internal readonly struct ConvertQuads<S, QS, T, QT> : IKernel
     where S : unmanaged, IElement<S> where QS : unmanaged, IQuad<QS, S> where T : unmanaged, IElement<T> where QT : unmanaged, IQuad<QT, T>
 {
+    public static bool IsLaunched => typeof(S) != typeof(T);
+
     public static string Name => $"convert_{S.Name}_{T.Name}x4";
 
     public static Delegate Body => (Action<ArrayView<S>, ArrayView<T>, int, int>)Run;

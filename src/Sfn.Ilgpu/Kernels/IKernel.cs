@@ -18,6 +18,9 @@ internal interface IKernel
     /// <summary>Threads per group at most, and groups per multiprocessor at least: bounds the registers.</summary>
     static virtual KernelSpecialization Bounds => new(Threads, null);
 
+    /// <summary>Whether the engine launches this combination of types, for the catalogue of kernels.</summary>
+    static virtual bool IsLaunched => true;
+
     /// <summary>Threads per group unless a kernel says otherwise.</summary>
     const int Threads = 256;
 

@@ -25,7 +25,7 @@ internal readonly struct MapQuads<TOp, S, Q> : IKernel
 }
 
 /// <summary>y = f(x), any strides.</summary>
-internal readonly struct MapStrided<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IElement<S>
+internal readonly struct MapStrided<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IFloatElement<S>
 {
     public static string Name => $"map_{TOp.Name}_{S.Name}";
 
@@ -43,6 +43,8 @@ internal readonly struct MapStrided<TOp, S> : IKernel where TOp : struct, IUnary
 /// <summary>y = f(x) in float64, any strides.</summary>
 internal readonly struct MapWide<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IWideElement<S>
 {
+    public static bool IsLaunched => typeof(S) == typeof(F64);
+
     public static string Name => $"map_{TOp.Name}_{S.Name}_wide";
 
     public static Delegate Body => (Action<TOp, Sizes, ArrayView<S>, Steps, ArrayView<S>, Steps>)Run;
@@ -90,7 +92,7 @@ internal readonly struct MapGradQuads<TOp, S, Q> : IKernel
 }
 
 /// <summary>dx = f'(x)·dy, or dx += …, any strides.</summary>
-internal readonly struct MapGradStrided<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IElement<S>
+internal readonly struct MapGradStrided<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IFloatElement<S>
 {
     public static string Name => $"map_{TOp.Name}_grad_{S.Name}";
 
@@ -113,6 +115,8 @@ internal readonly struct MapGradStrided<TOp, S> : IKernel where TOp : struct, IU
 /// <summary>dx = f'(x)·dy, or dx += …, in float64, any strides.</summary>
 internal readonly struct MapGradWide<TOp, S> : IKernel where TOp : struct, IUnary where S : unmanaged, IWideElement<S>
 {
+    public static bool IsLaunched => typeof(S) == typeof(F64);
+
     public static string Name => $"map_{TOp.Name}_grad_{S.Name}_wide";
 
     public static Delegate Body =>

@@ -51,6 +51,8 @@ internal static class Quads
 internal readonly struct ZipStrided<TOp, S, T> : IKernel
     where TOp : struct, IBinary where S : unmanaged, IElement<S> where T : unmanaged, IElement<T>
 {
+    public static bool IsLaunched => typeof(S) != typeof(I32) && (typeof(T) == typeof(S) || typeof(T) == typeof(B8));
+
     public static string Name => $"zip_{TOp.Name}_{S.Name}_{T.Name}";
 
     public static Delegate Body => (Action<TOp, Sizes, ArrayView<S>, Steps, ArrayView<S>, Steps, ArrayView<T>, Steps>)Run;
@@ -68,6 +70,8 @@ internal readonly struct ZipStrided<TOp, S, T> : IKernel
 internal readonly struct ZipWide<TOp, S, T> : IKernel
     where TOp : struct, IBinary where S : unmanaged, IWideElement<S> where T : unmanaged, IWideElement<T>
 {
+    public static bool IsLaunched => (typeof(S) == typeof(F64) || typeof(S) == typeof(I32)) && (typeof(T) == typeof(S) || typeof(T) == typeof(B8));
+
     public static string Name => $"zip_{TOp.Name}_{S.Name}_{T.Name}_wide";
 
     public static Delegate Body => (Action<TOp, Sizes, ArrayView<S>, Steps, ArrayView<S>, Steps, ArrayView<T>, Steps>)Run;
@@ -142,7 +146,7 @@ internal readonly struct ZipGradQuads<TOp, TSide, S, Q> : IKernel
 }
 
 /// <summary>The gradient of one input, any strides.</summary>
-internal readonly struct ZipGradStrided<TOp, TSide, S> : IKernel where TOp : struct, IBinary where TSide : struct, ISide where S : unmanaged, IElement<S>
+internal readonly struct ZipGradStrided<TOp, TSide, S> : IKernel where TOp : struct, IBinary where TSide : struct, ISide where S : unmanaged, IFloatElement<S>
 {
     public static string Name => $"zip_{TOp.Name}_grad_{TSide.Name}_{S.Name}";
 
@@ -162,6 +166,8 @@ internal readonly struct ZipGradStrided<TOp, TSide, S> : IKernel where TOp : str
 /// <summary>The gradient of one input in float64, any strides.</summary>
 internal readonly struct ZipGradWide<TOp, TSide, S> : IKernel where TOp : struct, IBinary where TSide : struct, ISide where S : unmanaged, IWideElement<S>
 {
+    public static bool IsLaunched => typeof(S) == typeof(F64);
+
     public static string Name => $"zip_{TOp.Name}_grad_{TSide.Name}_{S.Name}_wide";
 
     public static Delegate Body =>

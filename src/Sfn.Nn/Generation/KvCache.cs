@@ -9,9 +9,9 @@ public sealed class KvCache
         var config = model.Config;
         Capacity = config.Context;
         Batch = batch;
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerCache(
-            Tensor.Empty([batch, Capacity, config.KeyValueHeads, config.HeadWidth], DType.F32, model.Device).Keep(),
-            Tensor.Empty([batch, Capacity, config.KeyValueHeads, config.HeadWidth], DType.F32, model.Device).Keep()))];
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerCache(Empty(), Empty()))];
+
+        Tensor Empty() => Tensor.Empty([batch, Capacity, config.KeyValueHeads, config.HeadWidth], model.Numerics.Compute, model.Device).Keep();
     }
 
     /// <summary>Tokens in the cache.</summary>

@@ -16,8 +16,8 @@ public sealed class BlockDense : Module, ILinear
         (In, Out, Blocks, Rank) = (@in, @out, blocks, rank);
         Ffn.BlockDense(blocks, rank).Validate(Path, @in, @out);
         using var scope = Scope.Open("BlockDense");
-        _blocks = Param("blkdiag", init.OrthonormalBlocks($"{Path}.blkdiag", blocks, rank / blocks, @in / blocks));
-        _dense = Param("lr", init.OrthonormalBlocks($"{Path}.lr", 1, @out, rank).Reshape(@out, rank));
+        _blocks = Matrix("blkdiag", init.OrthonormalBlocks($"{Path}.blkdiag", blocks, rank / blocks, @in / blocks));
+        _dense = Matrix("lr", init.OrthonormalBlocks($"{Path}.lr", 1, @out, rank).Reshape(@out, rank));
         Factors = [_blocks, _dense];
     }
 
@@ -43,7 +43,7 @@ public sealed class BlockDense : Module, ILinear
     public Tensor Apply(Tensor x, Tensor? bias = null, Tensor? residual = null)
     {
         using var call = Enter();
-        return call.Return(x.BlockLinear(_blocks.Value).Linear(_dense.Value, bias, residual));
+        return call.Return(x.BlockLinear(_blocks.Reading, Numerics.MatMul).Linear(_dense.Reading, bias, residual, Numerics.MatMul));
     }
 
     /// <inheritdoc/>

@@ -18,8 +18,8 @@ public sealed class BlockShuffle : Module, ILinear
         Ffn.BlockShuffle(blocks).Validate(Path, @in, @out);
         int ib = @in / blocks, ob = @out / blocks, inner = Math.Min(ib, ob);
         using var scope = Scope.Open("BlockShuffle");
-        _first = Param("blkdiag1", init.OrthonormalBlocks($"{Path}.blkdiag1", blocks, inner, ib));
-        _second = Param("blkdiag2", init.OrthonormalBlocks($"{Path}.blkdiag2", blocks, ob, inner));
+        _first = Matrix("blkdiag1", init.OrthonormalBlocks($"{Path}.blkdiag1", blocks, inner, ib));
+        _second = Matrix("blkdiag2", init.OrthonormalBlocks($"{Path}.blkdiag2", blocks, ob, inner));
         Factors = [_first, _second];
     }
 
@@ -42,7 +42,7 @@ public sealed class BlockShuffle : Module, ILinear
     public Tensor Apply(Tensor x, Tensor? bias = null, Tensor? residual = null)
     {
         using var call = Enter();
-        var y = x.ShuffleLinear(_first.Value, _second.Value, bias);
+        var y = x.ShuffleLinear(_first.Reading, _second.Reading, bias, Numerics.MatMul);
         return call.Return(residual is null ? y : y + residual);
     }
 

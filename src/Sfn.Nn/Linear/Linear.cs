@@ -11,7 +11,7 @@ public sealed class Linear : Module, ILinear
     public Linear(Module parent, string name, int @in, int @out, Init init) : base(parent, name)
     {
         (In, Out) = (@in, @out);
-        _weight = Param("weight", init.Normal($"{Path}.weight", [@out, @in]));
+        _weight = Matrix("weight", init.Normal($"{Path}.weight", [@out, @in]));
         Factors = [_weight];
     }
 
@@ -31,7 +31,7 @@ public sealed class Linear : Module, ILinear
     public Tensor Apply(Tensor x, Tensor? bias = null, Tensor? residual = null)
     {
         using var call = Enter();
-        return call.Return(x.Linear(_weight.Value, bias, residual));
+        return call.Return(x.Linear(_weight.Reading, bias, residual, Numerics.MatMul));
     }
 
     /// <inheritdoc/>

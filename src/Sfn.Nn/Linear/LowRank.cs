@@ -18,8 +18,8 @@ public sealed class LowRank : Module, ILinear
             throw new ConfigError($"rank {rank} of {Path} must be between 1 and {Math.Min(@in, @out)}, the smaller of {@in} and {@out} (--rank)");
         using var scope = Scope.Open("LowRank");
         var (up, down) = init.BestLowRank(Path, @out, @in, rank);
-        _down = Param("lr1", down);
-        _up = Param("lr2", up);
+        _down = Matrix("lr1", down);
+        _up = Matrix("lr2", up);
         Factors = [_down, _up];
     }
 
@@ -42,7 +42,7 @@ public sealed class LowRank : Module, ILinear
     public Tensor Apply(Tensor x, Tensor? bias = null, Tensor? residual = null)
     {
         using var call = Enter();
-        return call.Return(x.Linear(_down.Value).Linear(_up.Value, bias, residual));
+        return call.Return(x.Linear(_down.Reading, mode: Numerics.MatMul).Linear(_up.Reading, bias, residual, Numerics.MatMul));
     }
 
     /// <inheritdoc/>

@@ -15,6 +15,13 @@ internal static class Check
         Together(a, b, op);
     }
 
+    /// <summary>A small operand (bias, weight of a norm) may be float32 beside bfloat16 activations.</summary>
+    public static void Beside(Tensor x, Tensor small, string op)
+    {
+        if (small.DType == x.DType.Wide()) Together(x, small, op);
+        else Same(x, small, op);
+    }
+
     public static void Together(Tensor a, Tensor b, string op)
     {
         if (a.Device != b.Device) throw new DeviceMismatch($"{op} of tensors on {a.Device} and {b.Device}. Move one with To(device).");

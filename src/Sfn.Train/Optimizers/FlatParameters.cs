@@ -53,7 +53,9 @@ internal sealed class FlatParameters
         Count = (int)offset;
         Values = Zeros();
         Gradients = Zeros();
-        foreach (var segment in _segments) segment.Parameter.MoveTo(View(Values, segment), View(Gradients, segment));
+        if (parameters.Any(p => p.IsShadowed)) Shadows = Tensor.Empty([Count], DType.BF16, Device).Keep();
+        foreach (var segment in _segments)
+            segment.Parameter.MoveTo(View(Values, segment), View(Gradients, segment), Shadows is null ? null : View(Shadows, segment));
         ReleaseOld();
     }
 
@@ -73,6 +75,9 @@ internal sealed class FlatParameters
 
     public Tensor Gradients { get; }
 
+    /// <summary>All values rounded to bfloat16, if any parameter is shadowed; those that are not have a place, too: a step writes one run.</summary>
+    public Tensor? Shadows { get; }
+
     public ReadOnlySpan<Segment> Segments => _segments;
 
     /// <summary>A flat tensor of zeros, kept out of all scopes, for gradients and moments.</summary>
@@ -86,11 +91,11 @@ internal sealed class FlatParameters
         return new Tensor(shaped).Keep();
     }
 
-    /// <summary>Σ g² over all parameters that have a gradient: one reduction if all have.</summary>
-    public double SumSquares()
+    /// <summary>Σ g² over all parameters that have a gradient, into a scalar on the device: one reduction if all have.</summary>
+    public void SumSquares(Tensor sum)
     {
         using var scope = Scope.Open("FlatParameters.SumSquares");
-        double sum = 0;
+        bool any = false;
         for (int begin = 0; begin < _segments.Length;)
         {
             if (!Takes(begin))
@@ -100,10 +105,13 @@ internal sealed class FlatParameters
             }
             int end = begin + 1;
             while (end < _segments.Length && Takes(end)) end++;
-            sum += Reductions.Run(new SumSquares(), new Tensor(Range(Gradients, begin, end)), Axes.All(1)).Item();
+            var part = any ? Tensor.Empty([], DType.F32, Device) : sum;
+            sum.Backend.Reduce(new SumSquares(), Range(Gradients, begin, end), part.View, 1);
+            if (any) sum.Backend.AddTo(part.View, sum.View);
+            any = true;
             begin = end;
         }
-        return sum;
+        if (!any) sum.Backend.Fill(sum.View, 0);
     }
 
     /// <summary>Whether all values are finite and far from overflow: one reduction, without memory.</summary>

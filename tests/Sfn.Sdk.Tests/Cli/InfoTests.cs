@@ -58,6 +58,22 @@ public sealed class InfoTests(SfnCommand sfn) : IClassFixture<SfnCommand>
     }
 
     [Fact]
+    public void Memory_follows_the_precision()
+    {
+        (long All, long State) Bytes(string precision)
+        {
+            using var json = JsonDocument.Parse(sfn.Run($"info --preset s --precision {precision} --json").Out);
+            Assert.Equal(precision, json.RootElement.GetProperty("precision").GetString());
+            return (json.RootElement.GetProperty("memory_bytes").GetInt64(), json.RootElement.GetProperty("memory_bytes_state").GetInt64());
+        }
+        var (wide, brief) = (Bytes("fp32"), Bytes("bf16"));
+        Assert.Equal(wide, Bytes("tf32"));
+        // 18 bytes per parameter instead of 16, and half the activations.
+        Assert.Equal(18L * wide.State, 16L * brief.State);
+        Assert.InRange((double)(brief.All - brief.State) / (wide.All - wide.State), 0.5, 0.52);
+    }
+
+    [Fact]
     public void Devices_lists_the_cpu()
     {
         var outcome = sfn.Run("devices");

@@ -29,6 +29,8 @@ public sealed class InputTests : IClassFixture<SfnCommand>
     [InlineData("train --steps 1 --steps 2", "--steps", "once")]
     [InlineData("train --lr -1", "--lr", "-1")]
     [InlineData("train --bias maybe", "--bias", "maybe")]
+    [InlineData("train --precision fp16", "--precision", "bf16")]
+    [InlineData("generate first --precision half", "--precision", "bf16")]
     [InlineData("train --preset huge", "huge", "xl")]
     [InlineData("info --width 100", "96 and 102", "5 and 10")]
     [InlineData("info --kv-heads 4", "kv-heads", "3 and 6")]

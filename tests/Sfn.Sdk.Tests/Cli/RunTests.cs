@@ -48,6 +48,23 @@ public sealed class RunTests : IClassFixture<SfnCommand>
     }
 
     [Fact]
+    public void A_run_in_bfloat16_is_used_in_its_own_precision_or_another()
+    {
+        var train = _sfn.Run($"train {Model} --steps 20 --precision bf16 --name brief");
+        Assert.Equal((0, ""), (train.Code, train.Error));
+        Assert.Contains("bfloat16", train.Out);
+        using var summary = Summary("brief");
+        Assert.Equal("bf16", summary.RootElement.GetProperty("precision").GetString());
+        string own = _sfn.Run("eval brief --eval-batches 8").Out;
+        Assert.Equal(own.Split(';')[0], _sfn.Run("eval brief --eval-batches 8 --precision bf16").Out.Split(';')[0]);
+        Assert.Contains("bits per byte", _sfn.Run("eval brief --eval-batches 8 --precision fp32").Out);
+        Assert.Equal(0, _sfn.Run("generate brief --tokens 10 --precision fp32").Code);
+        var resumed = _sfn.Run("train --resume brief --precision fp32");
+        Assert.Equal(2, resumed.Code);
+        Assert.Contains("--precision cannot be changed", resumed.Error);
+    }
+
+    [Fact]
     public void Config_file_makes_the_same_run_and_options_change_it()
     {
         Assert.Equal(0, _sfn.Run($"train {Model} --steps 12 --tokenizer chars --ffn blockshuffle --blocks 2 --name second").Code);

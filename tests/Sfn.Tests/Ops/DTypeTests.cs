@@ -1,3 +1,6 @@
+using Sfn.Backends;
+using Sfn.Backends.Cpu;
+
 namespace Sfn.Tests.Ops;
 
 /// <summary>Element types: bfloat16 in and out, conversions, and what is refused.</summary>
@@ -10,12 +13,137 @@ public class DTypeTests : LeakCheck
     {
         var c = OpTable.Find(name);
         var inputs = OpRun.Inputs(c, brief: true);
-        OpResult actual = OpRun.Run(c, inputs, DType.BF16, Device.Cpu, true), expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
-        Assert.Equal(expected.Type == DType.F64 ? DType.BF16 : expected.Type, actual.Type);
-        // Half a unit in the last place of bfloat16 is 2⁻⁹ of a value; every rounding inside adds one.
-        OpRun.Near(actual.Y, expected.Y, c.BriefRoundings / 256, "result");
-        for (int i = 0; i < inputs.Length; i++)
-            if (expected.Gradients[i] is { } gradient) OpRun.Near(actual.Gradients[i]!, gradient, (c.BriefRoundings + 3) / 256, $"gradient of input {i}");
+        var expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
+        foreach (var device in OpRun.Devices.Append(Device.Reference))
+        {
+            var actual = OpRun.Run(c, inputs, DType.BF16, device, true);
+            Assert.Equal(expected.Type != DType.F64 ? expected.Type : c.WideResult ? DType.F32 : DType.BF16, actual.Type);
+            // Half a unit in the last place of bfloat16 is at most 2⁻⁸ of a value; every rounding inside adds one.
+            if (c.WideResult) OpRun.Near(actual.Y, expected.Y, 2 * c.Tolerance, $"{device}: result");
+            else if (c.BriefRoundings == 1) RoundedOnce(actual.Y, expected.Y, 2 * c.Tolerance, $"{device}: result");
+            else OpRun.Near(actual.Y, expected.Y, c.BriefRoundings / 256, $"{device}: result");
+            for (int i = 0; i < inputs.Length; i++)
+            {
+                if (expected.Gradients[i] is not { } gradient) continue;
+                OpRun.Near(actual.Gradients[i]!, gradient, (c.BriefRoundings + 3) / 256, $"{device}: gradient of input {i}");
+                if (actual.GradientTypes[i] is { } type) Assert.Equal(c.Args[i].Wide ? DType.F32 : DType.BF16, type);
+            }
+        }
+    }
+
+    // What only sums over its own rounding-free inputs keeps float32's accuracy.
+    [Theory]
+    [InlineData("linear wide bias residual", 2), InlineData("linear wide bias tf32", 2), InlineData("shuffle_linear wide bias", 3), InlineData("layernorm", 1)]
+    [InlineData("layernorm", 2), InlineData("layernorm no bias", 1), InlineData("rmsnorm", 1)]
+    public void Gradients_of_float32_operands_are_not_rounded(string name, int input)
+    {
+        var c = OpTable.Find(name);
+        var inputs = OpRun.Inputs(c, brief: true);
+        var expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
+        foreach (var device in OpRun.Devices.Append(Device.Reference))
+            OpRun.Near(OpRun.Run(c, inputs, DType.BF16, device, true).Gradients[input]!, expected.Gradients[input]!, 2e-6, $"{device}");
+    }
+
+    [Theory, MemberData(nameof(Brief))]
+    public void Layout_and_pieces_do_not_change_a_bfloat16_result(string name)
+    {
+        var c = OpTable.Find(name);
+        var inputs = OpRun.Inputs(c, brief: true);
+        long piece = CpuBackend.PieceElements, product = CpuBackend.ProductElements;
+        foreach (var layout in Enum.GetValues<Layout>())
+        {
+            var dense = OpRun.Run(c, inputs, DType.BF16, Device.Cpu, true, (x, i) => Dense(OpRun.Lay(x, layout)));
+            var strided = OpRun.Run(c, inputs, DType.BF16, Device.Cpu, true, (x, i) => OpRun.Lay(x, layout));
+            (CpuBackend.PieceElements, CpuBackend.ProductElements) = (8, 64);
+            OpResult pieces;
+            try { pieces = OpRun.Run(c, inputs, DType.BF16, Device.Cpu, true, (x, i) => OpRun.Lay(x, layout)); }
+            finally { (CpuBackend.PieceElements, CpuBackend.ProductElements) = (piece, product); }
+            foreach (var (result, what) in new[] { (strided, $"{layout}"), (pieces, $"{layout}, in pieces") })
+            {
+                // Another order of summation may round the other way.
+                OpRun.Near(result.Y, dense.Y, 1.0 / 128, $"{what}: result", floor: 1e-5);
+                for (int i = 0; i < inputs.Length; i++)
+                {
+                    if (dense.Gradients[i] is not { } gradient) continue;
+                    OpRun.Near(result.Gradients[i]!, gradient, 2.0 / 128, $"{what}: gradient of input {i}", floor: 1e-5);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Products_of_bfloat16_are_right_however_they_are_cut()
+    {
+        using var scope = Scope.Open();
+        long product = CpuBackend.ProductElements;
+        CpuBackend.ProductElements = 1 << 12;
+        try
+        {
+            foreach (var (m, n, k) in new[] { (300, 70, 40), (40, 300, 70), (70, 40, 300), (1, 500, 9), (130, 130, 130) })
+            {
+                foreach (DType type in (DType[])[DType.BF16, DType.F32])
+                {
+                    foreach (bool accumulate in new[] { false, true })
+                    {
+                        double[] On(Device device, DType narrow, DType wide)
+                        {
+                            Tensor Draw(Shape shape, ulong seed, DType to) => Tensor.Randn(shape, seed).To(DType.BF16).To(device).To(to);
+                            var c = Draw([m, n], 1, wide).Contiguous();
+                            var spec = new MatMulSpec
+                            {
+                                Accumulate = accumulate,
+                                Activation = Activation.Gelu,
+                                Bias = Draw([n], 2, narrow.Wide()).View,
+                                Residual = Draw([m, n], 3, wide).View,
+                            };
+                            c.Backend.MatMul(Draw([m, k], 4, narrow).View, Draw([n, k], 5, narrow).View.Transpose(0, 1), c.View, spec);
+                            return OpRun.Wide(c);
+                        }
+                        double[] actual = On(Device.Cpu, DType.BF16, type), expected = On(Device.Reference, DType.F64, DType.F64);
+                        if (type == DType.F32) OpRun.Near(actual, expected, 2e-6, $"[{m}, {k}]·[{k}, {n}]");
+                        else RoundedOnce(actual, expected, 2e-6, $"[{m}, {k}]·[{k}, {n}]");
+                    }
+                }
+            }
+        }
+        finally
+        {
+            CpuBackend.ProductElements = product;
+        }
+    }
+
+    [Fact]
+    public void Conversions_agree_with_the_scalar_ones_for_every_bfloat16_and_around_it()
+    {
+        using var scope = Scope.Open();
+        var bits = new uint[7 << 16];
+        uint[] below = [0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF, 0x1234];
+        for (int i = 0; i < bits.Length; i++) bits[i] = (uint)(i & 0xFFFF) << 16 | below[i >> 16];
+        float[] values = [.. bits.Select(BitConverter.UInt32BitsToSingle)];
+        var narrow = Tensor.From(values).To(DType.BF16);
+        var actual = narrow.ToArray<BFloat16>();
+        for (int i = 0; i < bits.Length; i++) Assert.Equal(((BFloat16)values[i]).Bits, actual[i].Bits);
+        var widened = narrow.To(DType.F32).ToArray<float>();
+        for (int i = 0; i < bits.Length; i++) Assert.Equal((uint)actual[i].Bits << 16, BitConverter.SingleToUInt32Bits(widened[i]));
+    }
+
+    private static Tensor Dense(Tensor x)
+    {
+        using var pause = Sfn.Ops.Op.Pause();
+        return x.Contiguous();
+    }
+
+    // Every element by itself within half a unit in its last place, and what float32 may be wrong by.
+    private static void RoundedOnce(double[] actual, double[] expected, double tolerance, string what)
+    {
+        double scale = expected.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
+        Assert.Equal(expected.Length, actual.Length);
+        for (int i = 0; i < actual.Length; i++)
+        {
+            if (actual[i] == expected[i] || (double.IsNaN(actual[i]) && double.IsNaN(expected[i]))) continue;
+            double unit = Math.Pow(2, Math.Floor(Math.Log2(Math.Abs(expected[i]))) - 7), gap = Math.Abs(actual[i] - expected[i]);
+            if (!(gap <= 0.5 * unit + tolerance * scale)) Assert.Fail($"{what}: element {i} is {actual[i]:R}, expected {expected[i]:R} rounded once");
+        }
     }
 
     [Theory, InlineData("cpu"), InlineData("reference")]
@@ -70,9 +198,12 @@ public class DTypeTests : LeakCheck
                 foreach (var to in all)
                 {
                     var expected = a.To(to).To(DType.F64).ToArray<double>();
-                    Assert.Equal(expected, a.To(Device.Cpu).To(to).To(DType.F64).ToArray<double>());
-                    // The same through strides.
-                    if (n > 1) Assert.Equal(expected, a.To(Device.Cpu).Reshape(1, n).Transpose().Expand([n, 2]).To(to)[.., 1].To(DType.F64).ToArray<double>());
+                    foreach (var device in OpRun.Devices)
+                    {
+                        Assert.Equal(expected, a.To(device).To(to).To(DType.F64).ToArray<double>());
+                        // The same through strides.
+                        if (n > 1) Assert.Equal(expected, a.To(device).Reshape(1, n).Transpose().Expand([n, 2]).To(to)[.., 1].To(DType.F64).ToArray<double>());
+                    }
                 }
             }
         }

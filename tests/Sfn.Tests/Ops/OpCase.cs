@@ -18,6 +18,9 @@ public sealed record Arg(int[] Shape, double Low = -2, double High = 2)
     /// <summary>Instead of random ones; row-major.</summary>
     public double[]? Values { get; init; }
 
+    /// <summary>Whether it stays float32 where the test's type is bfloat16: biases, weights of norms, tables.</summary>
+    public bool Wide { get; init; }
+
     public bool IsFloat => Type == DType.F32;
 
     public bool Checked => IsFloat && Gradient;
@@ -32,7 +35,7 @@ public sealed record Arg(int[] Shape, double Low = -2, double High = 2)
             do
             {
                 values[i] = Low + (High - Low) * Philox.Unit(Philox.At(seed, (ulong)n++));
-                values[i] = !IsFloat ? Math.Floor(values[i]) : brief ? (float)(BFloat16)(float)values[i] : (float)values[i];
+                values[i] = !IsFloat ? Math.Floor(values[i]) : brief && !Wide ? (float)(BFloat16)(float)values[i] : (float)values[i];
             }
             while (Array.Exists(Avoid, a => Math.Abs(values[i] - a) < 0.01));
         }
@@ -43,7 +46,7 @@ public sealed record Arg(int[] Shape, double Low = -2, double High = 2)
     public Tensor Make(double[] values, DType floats, Device device)
     {
         using var scope = Scope.Open("Arg.Make");
-        return scope.Return(Tensor.From(values, Sfn.Shape.Create(Shape), device).To(IsFloat ? floats : Type));
+        return scope.Return(Tensor.From(values, Sfn.Shape.Create(Shape), device).To(!IsFloat ? Type : Wide ? floats.Wide() : floats));
     }
 }
 
@@ -70,6 +73,9 @@ public sealed record OpCase(string Name, Arg[] Args, Func<Tensor[], Tensor> Call
 
     /// <summary>Whether bfloat16 inputs are tested, compared with float64 computation rounded once.</summary>
     public bool Brief { get; init; }
+
+    /// <summary>Whether the result for bfloat16 inputs is float32: losses and logits.</summary>
+    public bool WideResult { get; init; }
 
     /// <summary>Roundings to bfloat16 inside the op, each worth 2⁻⁸ of the largest element.</summary>
     public double BriefRoundings { get; init; } = 1;

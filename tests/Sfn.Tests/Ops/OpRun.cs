@@ -20,7 +20,7 @@ public enum Layout
 }
 
 /// <summary>The numbers of one run of an op: result and gradients, as float64.</summary>
-public sealed record OpResult(int[] Shape, DType Type, double[] Y, double[]?[] Gradients);
+public sealed record OpResult(int[] Shape, DType Type, double[] Y, double[]?[] Gradients, DType?[] GradientTypes);
 
 /// <summary>Runs ops on any device, element type and layout, and compares.</summary>
 public static class OpRun
@@ -46,7 +46,7 @@ public static class OpRun
         if (!gradients || !c.Differentiable)
         {
             var plain = c.Call(x);
-            return new(plain.Shape.ToArray(), plain.DType, Wide(plain), new double[]?[x.Length]);
+            return new(plain.Shape.ToArray(), plain.DType, Wide(plain), new double[]?[x.Length], new DType?[x.Length]);
         }
         using var tape = new Tape();
         for (int i = 0; i < x.Length; i++) if (c.Args[i].Checked) x[i] = tape.Watch(x[i]);
@@ -56,14 +56,16 @@ public static class OpRun
         var result = Wide(y);
         tape.Backward(y, g);
         var found = new double[]?[x.Length];
+        var types = new DType?[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
             if (!c.Args[i].Checked) continue;
             var dx = tape.Gradient(x[i]);
             if (dx is not null && dx.Shape != x[i].Shape) Assert.Fail($"The gradient of input {i} has shape {dx.Shape}, the input {x[i].Shape}.");
             found[i] = dx is null ? new double[x[i].Count] : Wide(dx);
+            types[i] = dx?.DType;
         }
-        return new(y.Shape.ToArray(), y.DType, result, found);
+        return new(y.Shape.ToArray(), y.DType, result, found, types);
     }
 
     /// <summary>The upstream gradient: exact in bfloat16, never near 0.</summary>

@@ -81,13 +81,16 @@ public static class OpTable
         new("linear vector", [F(5), F(4, 5)], x => x[0].Linear(x[1])),
         new("linear bias", [F(2, 3, 5), F(4, 5), F(4)], x => x[0].Linear(x[1], x[2])) { Brief = true },
         new("linear bias residual", [F(2, 3, 5), F(4, 5), F(4), F(2, 3, 4)], x => x[0].Linear(x[1], x[2], x[3])) { Brief = true },
+        new("linear wide bias residual", [F(2, 3, 5), F(4, 5), W(4), F(2, 3, 4)], x => x[0].Linear(x[1], x[2], x[3])) { Brief = true },
+        new("linear wide bias tf32", [F(2, 3, 5), F(4, 5), W(4)], x => x[0].Linear(x[1], x[2], mode: MatMulMode.Tf32)) { Brief = true },
+        new("logits", [F(2, 3, 5), F(4, 5)], x => x[0].Logits(x[1])) { Brief = true, WideResult = true },
         new("linear residual", [F(6, 5), F(4, 5), F(6, 4)], x => x[0].Linear(x[1], null, x[2])),
         new("linear larger", [F(2, 17, 48), F(40, 48), F(40), F(2, 17, 40)], x => x[0].Linear(x[1], x[2], x[3])) { Tolerance = 5e-6 },
         new("linear empty", [F(0, 5), F(4, 5), F(4)], x => x[0].Linear(x[1], x[2])),
         .. Activated(Activation.Gelu),
         .. Activated(Activation.Silu),
         .. Activated(Activation.Relu),
-        new("block_linear", [F(2, 3, 12), F(3, 5, 4)], x => x[0].BlockLinear(x[1])),
+        new("block_linear", [F(2, 3, 12), F(3, 5, 4)], x => x[0].BlockLinear(x[1])) { Brief = true },
         new("block_linear one block", [F(5, 4), F(1, 3, 4)], x => x[0].BlockLinear(x[1])),
         new("block_linear vector", [F(12), F(3, 5, 4)], x => x[0].BlockLinear(x[1])),
         new("block_linear larger", [F(19, 64), F(4, 24, 16)], x => x[0].BlockLinear(x[1])),
@@ -96,26 +99,34 @@ public static class OpTable
         new("shuffle_linear other l", [F(5, 12), F(3, 4, 4), F(2, 5, 6)], x => x[0].ShuffleLinear(x[1], x[2])) { Tolerance = 5e-6 },
         new("shuffle_linear larger", [F(17, 32), F(4, 16, 8), F(4, 24, 16)], x => x[0].ShuffleLinear(x[1], x[2])) { Tolerance = 5e-6 },
 
+        new("shuffle_linear wide bias", [F(2, 3, 6), F(2, 6, 3), F(3, 2, 4), W(6)], x => x[0].ShuffleLinear(x[1], x[2], x[3]))
+            { Tolerance = 5e-6, Brief = true, BriefRoundings = 2 },
+        new("shuffle_linear wide bias, l does not divide q", [F(2, 3, 8), F(4, 5, 2), F(4, 3, 5), W(12)], x => x[0].ShuffleLinear(x[1], x[2], x[3]))
+            { Tolerance = 5e-6, Brief = true, BriefRoundings = 2 },
+
         .. Softmaxes("softmax", (x, d) => x.Softmax(d)),
         .. Softmaxes("log_softmax", (x, d) => x.LogSoftmax(d)),
-        new("layernorm", [F(2, 3, 8), F(8), F(8)], x => x[0].LayerNorm(x[1], x[2])),
-        new("layernorm no bias", [F(5, 33), F(33)], x => x[0].LayerNorm(x[1])),
+        new("layernorm", [F(2, 3, 8), W(8), W(8)], x => x[0].LayerNorm(x[1], x[2])) { Brief = true },
+        new("layernorm of one type", [F(5, 9), F(9), F(9)], x => x[0].LayerNorm(x[1], x[2])) { Brief = true },
+        new("layernorm no bias", [F(5, 33), W(33)], x => x[0].LayerNorm(x[1])) { Brief = true },
         new("layernorm vector", [F(7), F(7), F(7)], x => x[0].LayerNorm(x[1], x[2], 0.1f)),
         new("layernorm empty", [F(0, 7), F(7), F(7)], x => x[0].LayerNorm(x[1], x[2])),
-        new("rmsnorm", [F(2, 3, 8), F(8)], x => x[0].RmsNorm(x[1])),
+        new("rmsnorm", [F(2, 3, 8), W(8)], x => x[0].RmsNorm(x[1])) { Brief = true },
         new("rmsnorm wide", [F(5, 67), F(67)], x => x[0].RmsNorm(x[1], 0.1f)),
         new("rmsnorm empty", [F(0, 7), F(7)], x => x[0].RmsNorm(x[1])),
-        new("cross_entropy", [F(5, 7), Ids([5], 6, 0, 3, 3, 1)], x => x[0].CrossEntropy(x[1])),
+        new("cross_entropy", [F(5, 7), Ids([5], 6, 0, 3, 3, 1)], x => x[0].CrossEntropy(x[1])) { Brief = true, WideResult = true },
         new("cross_entropy ignore", [F(2, 3, 19), Ids([2, 3], -100, 0, 18, -100, 7, 7)], x => x[0].CrossEntropy(x[1])),
         new("cross_entropy other ignore", [F(4, 7), Ids([4], 0, 2, 0, 5)], x => x[0].CrossEntropy(x[1], ignore: 0)),
         new("cross_entropy all ignored", [F(2, 7), Ids([2], -100, -100)], x => x[0].CrossEntropy(x[1])) { Zero = true },
         new("cross_entropy bytes", [F(3, 7), Ids([3], 6, 0, 3) with { Type = DType.U8 }], x => x[0].CrossEntropy(x[1])),
         new("cross_entropy scaled", [F(3, 7), Ids([3], 6, 0, 3), F([])], x => x[0].CrossEntropy(x[1]) * x[2]),
-        new("linear_cross_entropy", [F(5, 4), F(7, 4), Ids([5], 6, 0, 3, 3, 1)], x => x[0].LinearCrossEntropy(x[1], x[2])),
+        new("linear_cross_entropy", [F(5, 4), F(7, 4), Ids([5], 6, 0, 3, 3, 1)], x => x[0].LinearCrossEntropy(x[1], x[2]))
+            { Brief = true, WideResult = true },
         new("linear_cross_entropy ignore", [F(2, 3, 4), F(9, 4), Ids([2, 3], -100, 0, 8, -100, 7, 7)], x => x[0].LinearCrossEntropy(x[1], x[2])),
-        new("linear_cross_entropy chunks", [F(300, 3), F(5, 3), Ints(0, 5, 300)], x => x[0].LinearCrossEntropy(x[1], x[2])),
+        new("linear_cross_entropy chunks", [F(300, 3), F(5, 3), Ints(0, 5, 300)], x => x[0].LinearCrossEntropy(x[1], x[2]))
+            { Brief = true, WideResult = true },
         new("linear_cross_entropy chunks, not recorded", [F(300, 3), F(5, 3), Ints(0, 5, 300)], x => x[0].LinearCrossEntropy(x[1], x[2]))
-            { Differentiable = false },
+            { Differentiable = false, Brief = true, WideResult = true },
 
         new("gather", [F(6, 3), Ints(0, 6, 2, 4)], x => x[0].Gather(x[1])) { Brief = true },
         new("gather rows of matrices", [F(5, 2, 3), Ints(0, 5, 7)], x => x[0].Gather(x[1])),
@@ -125,7 +136,7 @@ public static class OpTable
         new("gather nothing", [F(6, 3), Ints(0, 6, 0)], x => x[0].Gather(x[1])),
         new("scatter_add", [F(6, 3), Ints(0, 6, 9), F(9, 3)], x => x[0].ScatterAdd(x[1], x[2])),
         new("scatter_add vector", [F(6), Ints(0, 3, 9), F(9)], x => x[0].ScatterAdd(x[1], x[2])),
-        new("rope", [F(2, 3, 2, 8), Table(3, 4), Table(3, 4)], x => x[0].Rope(x[1], x[2])),
+        new("rope", [F(2, 3, 2, 8), Table(3, 4), Table(3, 4)], x => x[0].Rope(x[1], x[2])) { Brief = true },
         new("rope from a position", [F(1, 3, 5, 6), Table(9, 3), Table(9, 3)], x => x[0].Rope(x[1], x[2], 4)),
 
         .. Attentions(),
@@ -142,6 +153,8 @@ public static class OpTable
 
     private static Arg F(params int[] shape) => new(shape);
 
+    private static Arg W(params int[] shape) => new(shape) { Wide = true };
+
     private static Arg Bool(params int[] shape) => new(shape, 0, 2) { Type = DType.Bool };
 
     private static Arg Ints(int low, int high, params int[] shape) => new(shape, low, high) { Type = DType.I32 };
@@ -157,14 +170,14 @@ public static class OpTable
         return ints with { Type = DType.F32, Gradient = false, Values = ints.Draw((ulong)shape.Length) };
     }
 
-    private static Arg Table(params int[] shape) => new(shape) { Gradient = false };
+    private static Arg Table(params int[] shape) => new(shape) { Gradient = false, Wide = true };
 
     private static OpCase[] Unary(string name, Func<Tensor, Tensor> f, double low = -2, double high = 2, double[]? avoid = null)
     {
         Arg Sample(params int[] shape) => new(shape, low, high) { Avoid = avoid ?? [] };
         return
         [
-            new(name, [Sample(2, 3, 7)], x => f(x[0])) { Special = true, Brief = true },
+            new(name, [Sample(2, 3, 7)], x => f(x[0])) { Special = true, Brief = true, BriefRoundings = name == "dropout" ? 2 : 1 },
             new(name + " scalar", [V([], 0.59375)], x => f(x[0])) { Zero = name == "dropout" },
             new(name + " empty", [Sample(3, 0, 2)], x => f(x[0])),
         ];
@@ -223,7 +236,7 @@ public static class OpTable
 
     private static OpCase[] Softmaxes(string name, Func<Tensor, int, Tensor> f) =>
     [
-        new(name, [F(2, 3, 7)], x => f(x[0], -1)) { Special = true },
+        new(name, [F(2, 3, 7)], x => f(x[0], -1)) { Special = true, Brief = true },
         new(name + " dim 0", [F(2, 3, 7)], x => f(x[0], 0)),
         new(name + " dim 1", [F(2, 3, 7)], x => f(x[0], 1)),
         new(name + " vector", [F(9)], x => f(x[0], 0)),
@@ -240,7 +253,7 @@ public static class OpTable
         OpCase Case(string what, Arg q, Arg k, bool causal, Arg? m = null, float? scale = null)
         {
             Tensor Call(Tensor[] x) => Tensor.Attention(x[0], x[1], x[2], causal, m is null ? null : x[3], scale);
-            return new("attention " + what, m is null ? [q, k, k] : [q, k, k, m], Call) { Tolerance = 5e-6, GradientTolerance = 2e-5 };
+            return new("attention " + what, m is null ? [q, k, k] : [q, k, k, m], Call) { Tolerance = 5e-6, GradientTolerance = 2e-5, Brief = true };
         }
         return
         [

@@ -11,7 +11,7 @@ namespace Sfn.Tests.Train;
 [Collection(nameof(TrainerTests))]
 public class TrainerTests
 {
-    private static readonly TrainConfig s_tiny = TrainConfig.FromPreset("tiny") with
+    internal static readonly TrainConfig s_tiny = TrainConfig.FromPreset("tiny") with
     {
         Layers = 2,
         Width = 32,
@@ -260,7 +260,7 @@ public class TrainerTests
         return trainer.Run(Stop, reports);
     }
 
-    private static TrainConfig In(TemporaryFolder folder, TrainConfig config)
+    internal static TrainConfig In(TemporaryFolder folder, TrainConfig config)
     {
         string file = folder["text.txt"];
         if (!File.Exists(file)) File.WriteAllText(file, Language(1, 30_000));
@@ -279,7 +279,7 @@ public class TrainerTests
         return text.ToString();
     }
 
-    private sealed class Reports(Action<TrainProgress>? then = null) : IProgress<TrainProgress>
+    internal sealed class Reports(Action<TrainProgress>? then = null) : IProgress<TrainProgress>
     {
         public List<TrainProgress> All { get; } = [];
 

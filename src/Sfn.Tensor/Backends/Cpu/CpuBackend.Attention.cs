@@ -2,10 +2,19 @@ namespace Sfn.Backends.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    public void Attention(in AttentionViews views) => FlashAttention.Forward(Problem(views));
+    public void Attention(in AttentionViews views)
+    {
+        if (Brief(views.Q)) AttentionWide(views);
+        else FlashAttention.Forward(Problem(views));
+    }
 
     public void AttentionGrad(in AttentionViews views, in View dO, in View dQ, in View dK, in View dV)
     {
+        if (Brief(views.Q))
+        {
+            AttentionGradWide(views, dO, dQ, dK, dV);
+            return;
+        }
         var p = Problem(views);
         p.DO = (float*)dO.Pointer;
         p.DQ = (float*)dQ.Pointer;
@@ -30,7 +39,15 @@ internal sealed unsafe partial class CpuBackend
         KeyMask = v.Mask is { } mask ? mask.Pointer : null, KeyMaskBatch = v.Mask?.Strides[0] ?? 0,
     };
 
-    public void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse) => RopeWalker.Run(
-        (float*)x.Pointer, x.Strides[0], x.Strides[1], x.Strides[2], (float*)y.Pointer, y.Strides[0], y.Strides[1], y.Strides[2],
-        x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], start, (float*)cos.Pointer, (float*)sin.Pointer, inverse);
+    public void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse)
+    {
+        if (Brief(x))
+        {
+            RotateWide(x, y, cos, sin, start, inverse);
+            return;
+        }
+        RopeWalker.Run(
+            F(x), x.Strides[0], x.Strides[1], x.Strides[2], F(y), y.Strides[0], y.Strides[1], y.Strides[2],
+            x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], start, F(cos), F(sin), inverse);
+    }
 }

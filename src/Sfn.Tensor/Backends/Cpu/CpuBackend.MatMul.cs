@@ -6,7 +6,8 @@ internal sealed unsafe partial class CpuBackend
     {
         if (c.DType != DType.F32 || a.DType != DType.F32 || b.DType != DType.F32 || !Fits(c, spec))
         {
-            base.MatMul(a, b, c, spec);
+            if (Mixed(a, b, c)) MatMulWide(a, b, c, spec);
+            else base.MatMul(a, b, c, spec);
             return;
         }
         int r = c.Rank;

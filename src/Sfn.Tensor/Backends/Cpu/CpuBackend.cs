@@ -9,7 +9,7 @@ namespace Sfn.Backends.Cpu;
 /// runs as the reference loops it inherits, or on a dense copy.
 /// </summary>
 internal sealed unsafe partial class CpuBackend(Device device)
-    : ReferenceBackend(device), IRowKernels, ICrossEntropy, IFlashAttention, IRotary, IOptimizerKernels
+    : ReferenceBackend(device), IRowKernels, ICrossEntropy, IFlashAttention, IRotary, IDropout, IOptimizerKernels
 {
     public override string Description =>
         $"{CpuPool.Threads} threads, {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit vectors";
@@ -17,6 +17,11 @@ internal sealed unsafe partial class CpuBackend(Device device)
     public override void Fill(in View y, double value)
     {
         if (y.DType == DType.F32 && y.IsContiguous && y.Count <= int.MaxValue) new Span<float>(y.Pointer, (int)y.Count).Fill((float)value);
+        else if (Brief(y) && y.IsContiguous && y.Count is > 0 and <= int.MaxValue)
+        {
+            Element.Write(y.Pointer, y.DType, 0, value);
+            new Span<BFloat16>(y.Pointer, (int)y.Count).Fill(*(BFloat16*)y.Pointer);
+        }
         else base.Fill(y, value);
     }
 
@@ -25,20 +30,26 @@ internal sealed unsafe partial class CpuBackend(Device device)
         if (x.DType == DType.F32 && y.DType == DType.F32) CopyWalker.Run(y.Shape, F(x), x.Strides, F(y), y.Strides, add: false);
         else if (x.DType == y.DType && x.IsContiguous && y.IsContiguous)
             Buffer.MemoryCopy(x.Pointer, y.Pointer, y.Count * y.DType.Size(), x.Count * x.DType.Size());
-        else base.Copy(x, y);
+        else if (!Mixed(x, y)) base.Copy(x, y);
+        else if (!Brief(y)) ConvertWalker.Run<Widen, BFloat16, float>(x, y);
+        else if (!Brief(x)) ConvertWalker.Run<Narrow, float, BFloat16>(x, y);
+        else ConvertWalker.Run<Keep16, BFloat16, BFloat16>(x, y);
     }
 
     public override void AddTo(in View x, in View y)
     {
         if (x.DType == DType.F32 && y.DType == DType.F32) CopyWalker.Run(y.Shape, F(x), x.Strides, F(y), y.Strides, add: true);
-        else base.AddTo(x, y);
+        else if (!Brief(x) || !Plain(y)) base.AddTo(x, y);
+        else if (Brief(y)) ConvertWalker.Run<AddBrief, BFloat16, BFloat16>(x, y);
+        else ConvertWalker.Run<AddWide, BFloat16, float>(x, y);
     }
 
     public override void Map<TOp>(TOp op, in View x, in View y)
     {
         if (!All32(x, y) || !y.IsContiguous)
         {
-            base.Map(op, x, y);
+            if (Mixed(x, y)) MapWide(op, x, y);
+            else base.Map(op, x, y);
             return;
         }
         using var dense = new DenseCopy(this, x);
@@ -49,7 +60,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
     {
         if (!All32(x, y, dy, dx) || !dx.IsContiguous)
         {
-            base.MapGrad(op, x, y, dy, dx, accumulate);
+            if (Mixed(x, y, dy) && Plain(dx)) MapGradWide(op, x, y, dy, dx, accumulate);
+            else base.MapGrad(op, x, y, dy, dx, accumulate);
             return;
         }
         using var denseX = new DenseCopy(this, x);
@@ -62,7 +74,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
     {
         if (!All32(a, b, y) || !y.IsContiguous)
         {
-            base.Zip(op, a, b, y);
+            if (Mixed(a, b, y)) ZipWide(op, a, b, y);
+            else base.Zip(op, a, b, y);
             return;
         }
         if (a.IsContiguous && b.IsContiguous)
@@ -86,7 +99,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
     {
         if (!All32(a, b, y, dy) || !dx.IsContiguous || dx.DType != DType.F32)
         {
-            base.ZipGrad(op, input, a, b, y, dy, dx);
+            if (Mixed(a, b, y) && Plain(dy) && Plain(dx)) ZipGradWide(op, input, a, b, y, dy, dx);
+            else base.ZipGrad(op, input, a, b, y, dy, dx);
             return;
         }
         if (a.IsContiguous && b.IsContiguous && y.IsContiguous && dy.IsContiguous)
@@ -118,7 +132,8 @@ internal sealed unsafe partial class CpuBackend(Device device)
     {
         if (!All32(x, y) || !y.IsContiguous || x.Count == 0)
         {
-            base.Reduce(monoid, x, y, axes);
+            if (Mixed(x, y) && x.Count > 0) ReduceWide(monoid, x, y, axes);
+            else base.Reduce(monoid, x, y, axes);
             return;
         }
         var (kept, reduced) = Groups(x, axes);
@@ -136,14 +151,14 @@ internal sealed unsafe partial class CpuBackend(Device device)
 
     public override void Gather(in View table, in View ids, in View y)
     {
-        if (!All32(table, y) || table.Rank != 2 || table.Strides[1] != 1 || y.Strides[1] != 1)
+        if (table.DType != y.DType || table.Rank != 2 || table.Strides[1] != 1 || y.Strides[1] != 1)
         {
             base.Gather(table, ids, y);
             return;
         }
-        long bytes = (long)table.Shape[1] * sizeof(float);
+        long size = y.DType.Size(), bytes = table.Shape[1] * size;
         for (int i = 0; i < ids.Shape[0]; i++)
-            Buffer.MemoryCopy(F(table) + Id(ids, i) * table.Strides[0], F(y) + i * y.Strides[0], bytes, bytes);
+            Buffer.MemoryCopy(table.Pointer + Id(ids, i) * table.Strides[0] * size, y.Pointer + i * y.Strides[0] * size, bytes, bytes);
     }
 
     private static float* F(in View view) => (float*)view.Pointer;

@@ -26,9 +26,18 @@ public readonly struct Map<TOp>(TOp body) : IOp where TOp : struct, IUnary
     /// <inheritdoc/>
     public void Backward(in Saved saved, Tensor dy, IGradients into)
     {
-        var dx = into.Target(0, out bool accumulate);
         var x = TOp.Keeps.HasFlag(Keep.A) ? saved.Inputs.A : dy;
         var y = TOp.Keeps.HasFlag(Keep.Output) ? saved.Output : dy;
-        dx.Backend.MapGrad(body, x.View, y.View, dy.View, dx.View, accumulate);
+        var dx = into.Target(0, out bool accumulate);
+        if (dx.DType == dy.DType)
+        {
+            dx.Backend.MapGrad(body, x.View, y.View, dy.View, dx.View, accumulate);
+            return;
+        }
+        // The parameter's own, float32, gradient of its shadow.
+        var narrow = dy.EmptyLike();
+        dx.Backend.MapGrad(body, x.View, y.View, dy.View, narrow.View, accumulate: false);
+        if (accumulate) dx.Backend.AddTo(narrow.View, dx.View);
+        else dx.Backend.Copy(narrow.View, dx.View);
     }
 }

@@ -9,7 +9,10 @@ namespace Sfn.Ops
     /// k and v [batch, tk, kvHeads, dim]. Query i sees keys up to i + tk − tq if causal. A query that sees no key gives 0.
     /// Keeps the log-sum-exp of the scores, not the scores.
     /// </summary>
-    public readonly struct Attention(bool causal, float scale) : IOp
+    /// <param name="causal">Whether query i sees keys up to i + tk − tq only.</param>
+    /// <param name="scale">Factor on the scores.</param>
+    /// <param name="mode">What may be done to float32 factors, forward and backward.</param>
+    public readonly struct Attention(bool causal, float scale, MatMulMode mode = MatMulMode.Float32) : IOp
     {
         /// <inheritdoc/>
         public string Name => "attention";
@@ -23,14 +26,16 @@ namespace Sfn.Ops
             var (q, k, v) = (x.A, x.B, x.C!);
             Validate(q, k, v, x.D);
             var y = Tensor.Empty(q.Shape, q.DType, q.Device);
-            if (q.DType == DType.F32 && q.Backend is IFlashAttention kernel)
+            if (q.Backend is IFlashAttention kernel && kernel.Takes(q.DType))
             {
-                extras.A = Tensor.Empty([q.Shape[0], q.Shape[2], q.Shape[1]], q.DType, q.Device);
+                extras.A = Tensor.Empty([q.Shape[0], q.Shape[2], q.Shape[1]], q.DType.Wide(), q.Device);
                 kernel.Attention(Views(q, k, v, x.D, y, extras.A));
                 return y;
             }
+            // Wide between the ops; the copy into y rounds once.
+            (q, k, v) = (q.To(q.DType.Wide()), k.To(k.DType.Wide()), v.To(v.DType.Wide()));
             var p = Probabilities(q, k, x.D);
-            y.Backend.Copy(p.MatMul(Heads(v, q.Shape[2])).Transpose(1, 2).View, y.View);
+            y.Backend.Copy(p.MatMul(Heads(v, q.Shape[2]), mode).Transpose(1, 2).View, y.View);
             return y;
         }
 
@@ -49,13 +54,15 @@ namespace Sfn.Ops
                 return;
             }
             int heads = q.Shape[2];
+            DType type = q.DType, wide = type.Wide();
+            (q, k, v) = (q.To(wide), k.To(wide), v.To(wide));
             var p = Probabilities(q, k, saved.Inputs.D);
-            var g4 = dy.Transpose(1, 2);
-            var dp = g4.MatMul(Heads(v, heads).Transpose());
+            var g4 = dy.To(wide).Transpose(1, 2);
+            var dp = g4.MatMul(Heads(v, heads).Transpose(), mode);
             var ds = p * (dp - (p * dp).Sum(-1, keepDim: true)) * (double)scale;
-            if (into.Needs(0)) into.Add(0, ds.MatMul(Heads(k, heads)).Transpose(1, 2));
-            if (into.Needs(1)) into.Add(1, Grouped(ds.Transpose().MatMul(q.Transpose(1, 2)), k));
-            if (into.Needs(2)) into.Add(2, Grouped(p.Transpose().MatMul(g4), v));
+            if (into.Needs(0)) into.Add(0, ds.MatMul(Heads(k, heads), mode).Transpose(1, 2).To(type));
+            if (into.Needs(1)) into.Add(1, Grouped(ds.Transpose().MatMul(q.Transpose(1, 2), mode), k).To(type));
+            if (into.Needs(2)) into.Add(2, Grouped(p.Transpose().MatMul(g4, mode), v).To(type));
         }
 
         /// <inheritdoc/>
@@ -79,7 +86,7 @@ namespace Sfn.Ops
 
         private AttentionViews Views(Tensor q, Tensor k, Tensor v, Tensor? mask, Tensor y, Tensor lse) => new()
         {
-            Q = Dim(q), K = Dim(k), V = Dim(v), O = y.View, Lse = lse.View, Mask = mask?.Dense().View, Scale = scale, Causal = causal,
+            Q = Dim(q), K = Dim(k), V = Dim(v), O = y.View, Lse = lse.View, Mask = mask?.Dense().View, Scale = scale, Causal = causal, Mode = mode,
         };
 
         private static View Dim(Tensor x) => x.View.Strides[3] == 1 || x.Shape[3] == 1 ? x.View : x.Dense().View;
@@ -102,7 +109,7 @@ namespace Sfn.Ops
         private Tensor Probabilities(Tensor q, Tensor k, Tensor? mask)
         {
             int tq = q.Shape[1], tk = k.Shape[1], batch = q.Shape[0];
-            var scores = q.Transpose(1, 2).MatMul(Heads(k, q.Shape[2]).Transpose()) * (double)scale;
+            var scores = q.Transpose(1, 2).MatMul(Heads(k, q.Shape[2]).Transpose(), mode) * (double)scale;
             byte[] seen = new byte[(long)batch * tq * tk];
             byte[]? keys = mask?.To(DType.U8).ToArray<byte>();
             for (int b = 0, i = 0; b < batch; b++)
@@ -131,8 +138,10 @@ namespace Sfn
         /// <param name="causal">Query i sees keys up to i + tk − tq.</param>
         /// <param name="mask">Padding mask.</param>
         /// <param name="scale">Factor on the scores; 1/√dim by default.</param>
+        /// <param name="mode">What may be done to float32 factors.</param>
         /// <returns>[batch, tq, heads, dim].</returns>
-        public static Tensor Attention(Tensor q, Tensor k, Tensor v, bool causal = true, Tensor? mask = null, float? scale = null)
-            => Op.Run(new Attention(causal, scale ?? 1f / MathF.Sqrt(q.Shape[^1])), q, k, v, mask);
+        public static Tensor Attention(Tensor q, Tensor k, Tensor v, bool causal = true, Tensor? mask = null, float? scale = null,
+            MatMulMode mode = MatMulMode.Float32)
+            => Op.Run(new Attention(causal, scale ?? 1f / MathF.Sqrt(q.Shape[^1]), mode), q, k, v, mask);
     }
 }

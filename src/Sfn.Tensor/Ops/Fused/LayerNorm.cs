@@ -35,13 +35,14 @@ namespace Sfn.Ops
                 else kernels.Rows(new Rows.LayerNorm<Rows.WeightedBiased>(epsilon), views);
                 return y;
             }
-            var mean = input.Mean(-1, keepDim: true);
-            var centred = input - mean;
+            var wide = input.To(input.DType.Wide());
+            var mean = wide.Mean(-1, keepDim: true);
+            var centred = wide - mean;
             var rstd = ((centred * centred).Mean(-1, keepDim: true) + epsilon).Rsqrt();
             input.Backend.Copy(mean.Reshape(extras.A.Shape).View, extras.A.View);
             input.Backend.Copy(rstd.Reshape(extras.B.Shape).View, extras.B.View);
-            var scaled = centred * rstd * weight;
-            return bias is null ? scaled : scaled + bias;
+            var scaled = centred * rstd * weight.To(wide.DType);
+            return (bias is null ? scaled : scaled + bias.To(wide.DType)).To(input.DType);
         }
 
         /// <inheritdoc/>
@@ -54,8 +55,8 @@ namespace Sfn.Ops
             {
                 if (weights)
                 {
-                    var dw = Tensor.Empty(weight.Shape, weight.DType, weight.Device);
-                    var db = Tensor.Empty(weight.Shape, weight.DType, weight.Device);
+                    var dw = Tensor.Empty(weight.Shape, weight.DType.Wide(), weight.Device);
+                    var db = Tensor.Empty(weight.Shape, weight.DType.Wide(), weight.Device);
                     kernels.NormWeightGrad(RowOps.Matrix(x), mean.View, rstd.View, RowOps.Matrix(dy), dw.View, db.View, false);
                     if (into.Needs(1)) into.Add(1, dw);
                     if (into.Needs(2)) into.Add(2, db);
@@ -70,12 +71,14 @@ namespace Sfn.Ops
                 into.Add(0, dx);
                 return;
             }
+            DType type = x.DType, wide = type.Wide();
+            (x, dy, weight) = (x.To(wide), dy.To(wide), weight.To(wide));
             var column = x.Shape.With(x.Rank - 1, 1);
             var normal = (x - mean.Reshape(column)) * rstd.Reshape(column);
             if (into.Needs(1)) into.Add(1, Reductions.SumTo(dy * normal, weight.Shape));
             if (into.Needs(2)) into.Add(2, Reductions.SumTo(dy, weight.Shape));
             var g = dy * weight;
-            into.Add(0, (g - g.Mean(-1, keepDim: true) - normal * (g * normal).Mean(-1, keepDim: true)) * rstd.Reshape(column));
+            into.Add(0, ((g - g.Mean(-1, keepDim: true) - normal * (g * normal).Mean(-1, keepDim: true)) * rstd.Reshape(column)).To(type));
         }
 
         /// <inheritdoc/>
@@ -106,9 +109,10 @@ namespace Sfn.Ops
                 });
                 return y;
             }
-            var rstd = ((input * input).Mean(-1, keepDim: true) + epsilon).Rsqrt();
+            var wide = input.To(input.DType.Wide());
+            var rstd = ((wide * wide).Mean(-1, keepDim: true) + epsilon).Rsqrt();
             input.Backend.Copy(rstd.Reshape(extras.A.Shape).View, extras.A.View);
-            return input * rstd * weight;
+            return (wide * rstd * weight.To(wide.DType)).To(input.DType);
         }
 
         /// <inheritdoc/>
@@ -119,7 +123,7 @@ namespace Sfn.Ops
             {
                 if (into.Needs(1))
                 {
-                    var dw = Tensor.Empty(weight.Shape, weight.DType, weight.Device);
+                    var dw = Tensor.Empty(weight.Shape, weight.DType.Wide(), weight.Device);
                     kernels.NormWeightGrad(RowOps.Matrix(x), null, rstd.View, RowOps.Matrix(dy), dw.View, null, false);
                     into.Add(1, dw);
                 }
@@ -132,11 +136,13 @@ namespace Sfn.Ops
                 into.Add(0, dx);
                 return;
             }
+            DType type = x.DType, wide = type.Wide();
+            (x, dy, weight) = (x.To(wide), dy.To(wide), weight.To(wide));
             var column = rstd.Reshape(x.Shape.With(x.Rank - 1, 1));
             var normal = x * column;
             if (into.Needs(1)) into.Add(1, Reductions.SumTo(dy * normal, weight.Shape));
             var g = dy * weight;
-            into.Add(0, (g - normal * (g * normal).Mean(-1, keepDim: true)) * column);
+            into.Add(0, ((g - normal * (g * normal).Mean(-1, keepDim: true)) * column).To(type));
         }
 
         /// <inheritdoc/>
@@ -148,8 +154,8 @@ namespace Sfn.Ops
         public static void Check(Tensor x, Tensor weight, Tensor? bias, string op)
         {
             Ops.Check.Float(x, op);
-            Ops.Check.Same(x, weight, op);
-            if (bias is not null) Ops.Check.Same(x, bias, op);
+            Ops.Check.Beside(x, weight, op);
+            if (bias is not null) Ops.Check.Beside(x, bias, op);
             if (x.Rank == 0 || weight.Rank != 1 || weight.Shape[0] != x.Shape[^1])
                 throw new ShapeMismatch($"{op} of {x.Shape}: the weight {weight.Shape} must be a vector of the last size.");
             if (x.Shape[^1] == 0) throw new ShapeMismatch($"{op} over an empty last dimension of {x.Shape}.");

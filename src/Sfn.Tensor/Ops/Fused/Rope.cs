@@ -49,11 +49,13 @@ namespace Sfn.Ops
         {
             int tokens = x.Shape[1], half = x.Shape[3] / 2;
             var y = x.EmptyLike();
-            if (x.DType == DType.F32 && cos.DType == DType.F32 && x.Backend is IRotary kernel)
+            if (cos.DType == DType.F32 && x.Backend is IRotary kernel && kernel.Takes(x.DType))
             {
                 kernel.Rotate(x.View.Strides[3] == 1 ? x.View : x.Dense().View, y.View, cos.Dense().View, sin.Dense().View, start, inverse);
                 return y;
             }
+            // Wide inside; the copies into y round once.
+            x = x.To(x.DType.Wide());
             var c = cos.Narrow(0, start, tokens).To(x.DType).Reshape(tokens, 1, half);
             var s = sin.Narrow(0, start, tokens).To(x.DType).Reshape(tokens, 1, half);
             if (inverse) s = -s;

@@ -26,8 +26,10 @@ namespace Sfn.Ops
                 else kernels.Rows(new Rows.Softmax(), views);
                 return y;
             }
-            var shifted = x.A - x.A.LogSumExp(-1, keepDim: true);
-            return log ? shifted : shifted.Exp();
+            // Composed of several ops: wide between them, rounded once.
+            var wide = x.A.To(x.A.DType.Wide());
+            var shifted = wide - wide.LogSumExp(-1, keepDim: true);
+            return (log ? shifted : shifted.Exp()).To(x.A.DType);
         }
 
         /// <inheritdoc/>
@@ -42,8 +44,12 @@ namespace Sfn.Ops
                 else kernels.Rows(new Rows.SoftmaxBackward(), views);
                 into.Add(0, dx);
             }
-            else if (log) into.Add(0, dy - y.Exp() * dy.Sum(-1, keepDim: true));
-            else into.Add(0, y * (dy - (y * dy).Sum(-1, keepDim: true)));
+            else
+            {
+                DType type = y.DType;
+                (y, dy) = (y.To(type.Wide()), dy.To(type.Wide()));
+                into.Add(0, (log ? dy - y.Exp() * dy.Sum(-1, keepDim: true) : y * (dy - (y * dy).Sum(-1, keepDim: true))).To(type));
+            }
         }
 
         /// <inheritdoc/>
@@ -54,7 +60,7 @@ namespace Sfn.Ops
     internal static class RowOps
     {
         /// <summary>The row kernels of the tensor's device, if it has them for this element type.</summary>
-        public static IRowKernels? Kernels(Tensor x) => x.DType == DType.F32 && x.Shape[^1] > 0 ? x.Backend as IRowKernels : null;
+        public static IRowKernels? Kernels(Tensor x) => x.Shape[^1] > 0 && x.Backend is IRowKernels kernels && kernels.Takes(x.DType) ? kernels : null;
 
         /// <summary>[rows, columns] with dense columns; copies if it must.</summary>
         public static View Matrix(Tensor x)
@@ -65,15 +71,15 @@ namespace Sfn.Ops
             return view;
         }
 
-        /// <summary>A vector repeated for every row of <paramref name="x"/>.</summary>
+        /// <summary>A vector, float32 beside bfloat16, repeated for every row of <paramref name="x"/>.</summary>
         public static View Repeated(Tensor vector, Tensor x)
         {
-            var row = vector.Dense().View;
+            var row = vector.To(vector.DType.Wide()).Dense().View;
             return row.Expand([(int)(x.Count / x.Shape[^1]), x.Shape[^1]]);
         }
 
         /// <summary>One scalar for each row of <paramref name="x"/>.</summary>
-        public static Tensor Scalars(Tensor x) => Tensor.Empty([(int)(x.Count / x.Shape[^1])], x.DType, x.Device);
+        public static Tensor Scalars(Tensor x) => Tensor.Empty([(int)(x.Count / x.Shape[^1])], x.DType.Wide(), x.Device);
     }
 }
 

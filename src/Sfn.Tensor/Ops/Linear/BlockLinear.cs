@@ -8,7 +8,8 @@ namespace Sfn.Ops
     /// Block-diagonal linear map: y[.., κ·q + j] = Σc W[κ, j, c]·x[.., κ·p + c] with x [.., B·p], W [B, q, p], y [.., B·q]. The blocks are
     /// strided windows of x and y: nothing is reshaped or copied. (Wei et al. 2024, section 2.)
     /// </summary>
-    public readonly struct BlockLinear : IOp
+    /// <param name="mode">What may be done to float32 factors, forward and backward.</param>
+    public readonly struct BlockLinear(MatMulMode mode = MatMulMode.Float32) : IOp
     {
         /// <inheritdoc/>
         public string Name => "block_linear";
@@ -23,7 +24,7 @@ namespace Sfn.Ops
             Check.Same(input, weight, Name);
             Blocks.Check(input, weight, Name);
             var y = Tensor.Empty(input.Shape.With(input.Rank - 1, weight.Shape[0] * weight.Shape[1]), input.DType, input.Device);
-            y.Backend.MatMul(Blocks.Of(input, weight.Shape[0]), weight.View.Transpose(1, 2), Blocks.Of(y, weight.Shape[0]), default);
+            y.Backend.MatMul(Blocks.Of(input, weight.Shape[0]), weight.View.Transpose(1, 2), Blocks.Of(y, weight.Shape[0]), new MatMulSpec { Mode = mode });
             return y;
         }
 
@@ -36,12 +37,12 @@ namespace Sfn.Ops
             if (into.Needs(0))
             {
                 var dx = into.Target(0, out bool accumulate);
-                dx.Backend.MatMul(g, weight.View, Blocks.Of(dx, count), new MatMulSpec { Accumulate = accumulate });
+                dx.Backend.MatMul(g, weight.View, Blocks.Of(dx, count), new MatMulSpec { Accumulate = accumulate, Mode = mode });
             }
             if (into.Needs(1))
             {
                 var dw = into.Target(1, out bool accumulate);
-                dw.Backend.MatMul(g.Transpose(1, 2), Blocks.Of(input, count), dw.View, new MatMulSpec { Accumulate = accumulate });
+                dw.Backend.MatMul(g.Transpose(1, 2), Blocks.Of(input, count), dw.View, new MatMulSpec { Accumulate = accumulate, Mode = mode });
             }
         }
 
@@ -82,6 +83,6 @@ namespace Sfn
     public sealed partial class Tensor
     {
         /// <summary>Block-diagonal linear map. This [.., blocks·in], weight [blocks, out, in] → [.., blocks·out].</summary>
-        public Tensor BlockLinear(Tensor weight) => Op.Run(new BlockLinear(), this, weight);
+        public Tensor BlockLinear(Tensor weight, MatMulMode mode = MatMulMode.Float32) => Op.Run(new BlockLinear(mode), this, weight);
     }
 }

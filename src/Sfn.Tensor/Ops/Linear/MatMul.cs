@@ -5,7 +5,8 @@ using Sfn.Ops;
 namespace Sfn.Ops
 {
     /// <summary>y = a·b over the last two dimensions, leading ones broadcast. da = dy·bᵀ, db = aᵀ·dy. Transposes are strides, never copies.</summary>
-    public readonly struct MatMul : IOp
+    /// <param name="mode">What may be done to float32 factors, forward and backward.</param>
+    public readonly struct MatMul(MatMulMode mode = MatMulMode.Float32) : IOp
     {
         /// <inheritdoc/>
         public string Name => "matmul";
@@ -21,7 +22,7 @@ namespace Sfn.Ops
             if (a.Rank < 2 || b.Rank < 2 || a.Shape[^1] != b.Shape[^2])
                 throw new ShapeMismatch($"matmul of {a.Shape} and {b.Shape}: the last size of the first must be the last but one of the second.");
             var y = Tensor.Empty(Products.ResultShape(a.Shape, b.Shape), a.DType, a.Device);
-            Products.Into(a.View, b.View, y.View, default);
+            Products.Into(a.View, b.View, y.View, new MatMulSpec { Mode = mode });
             return y;
         }
 
@@ -35,12 +36,12 @@ namespace Sfn.Ops
                 if (Products.ResultShape(dy.Shape, bt.Shape) == a.Shape)
                 {
                     var da = into.Target(0, out bool accumulate);
-                    Products.Into(dy.View, bt, da.View, new MatMulSpec { Accumulate = accumulate });
+                    Products.Into(dy.View, bt, da.View, new MatMulSpec { Accumulate = accumulate, Mode = mode });
                 }
                 else
                 {
                     var da = Tensor.Empty(Products.ResultShape(dy.Shape, bt.Shape), dy.DType, dy.Device);
-                    Products.Into(dy.View, bt, da.View, default);
+                    Products.Into(dy.View, bt, da.View, new MatMulSpec { Mode = mode });
                     into.Add(0, da);
                 }
             }
@@ -49,13 +50,13 @@ namespace Sfn.Ops
             if (b.Rank == 2 && Products.Rows(a.View, out var rows) && Products.Rows(dy.View, out var dyRows))
             {
                 var db = into.Target(1, out bool accumulate);
-                Products.Into(rows.Transpose(0, 1), dyRows, db.View, new MatMulSpec { Accumulate = accumulate });
+                Products.Into(rows.Transpose(0, 1), dyRows, db.View, new MatMulSpec { Accumulate = accumulate, Mode = mode });
             }
             else
             {
                 var at = a.View.Transpose(a.Rank - 2, a.Rank - 1);
                 var db = Tensor.Empty(Products.ResultShape(at.Shape, dy.Shape), dy.DType, dy.Device);
-                Products.Into(at, dy.View, db.View, default);
+                Products.Into(at, dy.View, db.View, new MatMulSpec { Mode = mode });
                 into.Add(1, db);
             }
         }
@@ -133,6 +134,6 @@ namespace Sfn
     {
         /// <summary>Matrix product over the last two dimensions; leading ones broadcast. [.., m, k] × [.., k, n] → [.., m, n].</summary>
         /// <exception cref="ShapeMismatch">The inner sizes differ.</exception>
-        public Tensor MatMul(Tensor other) => Op.Run(new MatMul(), this, other);
+        public Tensor MatMul(Tensor other, MatMulMode mode = MatMulMode.Float32) => Op.Run(new MatMul(mode), this, other);
     }
 }

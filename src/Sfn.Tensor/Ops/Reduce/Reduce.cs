@@ -55,9 +55,9 @@ public readonly record struct Axes(int Mask, bool Keep)
 /// <summary>Shared work of the reductions.</summary>
 internal static class Reductions
 {
-    public static Tensor Run<TMonoid>(TMonoid monoid, Tensor x, Axes axes) where TMonoid : struct, IMonoid
+    public static Tensor Run<TMonoid>(TMonoid monoid, Tensor x, Axes axes, DType? result = null) where TMonoid : struct, IMonoid
     {
-        var y = Tensor.Empty(axes.Left(x.Shape, false), x.DType, x.Device);
+        var y = Tensor.Empty(axes.Left(x.Shape, false), result ?? x.DType, x.Device);
         var (view, count) = axes.Last(x.View);
         x.Backend.Reduce(monoid, view, y.View, count);
         if (!axes.Keep) return y;
@@ -72,13 +72,13 @@ internal static class Reductions
         return y.Over(kept.Expand(shape));
     }
 
-    /// <summary>Sums a gradient back to the shape an input had before it was broadcast.</summary>
-    public static Tensor SumTo(Tensor g, in Shape shape)
+    /// <summary>Sums a gradient back to the shape an input had before it was broadcast: bfloat16 to float32, unrounded, where the input wants that.</summary>
+    public static Tensor SumTo(Tensor g, in Shape shape, DType input = DType.BF16)
     {
         if (g.Shape == shape) return g;
         int lead = g.Rank - shape.Rank, mask = 0;
         for (int i = 0; i < g.Rank; i++) if (i < lead || (shape[i - lead] == 1 && g.Shape[i] != 1)) mask |= 1 << i;
-        var sum = Run(new SumMonoid(), g, new Axes(mask, false));
+        var sum = Run(new SumMonoid(), g, new Axes(mask, false), input == g.DType.Wide() ? input : null);
         if (!sum.View.TryReshape(shape, out var view)) throw new ShapeMismatch($"A gradient of shape {g.Shape} does not sum back to {shape}.");
         return sum.Over(view);
     }
