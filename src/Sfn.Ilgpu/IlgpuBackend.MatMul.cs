@@ -23,7 +23,8 @@ internal partial class IlgpuBackend
             case (DType.I32, DType.I32, DType.I32): MatMulWide<I32>(Parameters(a, b, c, spec), a, b, c, spec); break;
             case (DType.F64, DType.F64, DType.F64): MatMulWide<F64>(Parameters(a, b, c, spec), a, b, c, spec); break;
             default:
-                throw new DTypeMismatch($"{Device} has no product of {a.DType.Name()} and {b.DType.Name()} into {c.DType.Name()}. Convert with To(DType) first.");
+                string what = $"{a.DType.Name()} and {b.DType.Name()} into {c.DType.Name()}";
+                throw new DTypeMismatch($"{Device} has no product of {what}. Convert with To(DType) first.");
         }
     }
 

@@ -234,8 +234,8 @@ public class MatMulKernelTests : LeakCheck
         var c = Lay(p, p.M, p.N, p.C, false, p.TypeC, Type(p.TypeC), 3, 0.5, device);
         View? residual = p.Residual is { } order ? Lay(p, p.M, p.N, order, false, p.TypeC, Type(p.TypeC), 4, double.NaN, device).View : null;
         View? bias = p.Bias == 0 ? null
-            : p.Bias == 1 ? Lay(p with { Batch = [], Offset = 0 }, 1, p.N, Order.Rows, false, DType.F32, Type(DType.F32), 5, double.NaN, device).View.Select(0, 0)
-            : Lay(p with { Offset = 0 }, 1, p.N, Order.Rows, false, DType.F32, Type(DType.F32), 5, double.NaN, device).View;
+            : Lay(p with { Offset = 0, Batch = p.Bias == 1 ? [] : p.Batch }, 1, p.N, Order.Rows, false, DType.F32, Type(DType.F32), 5, double.NaN, device).View;
+        if (p.Bias == 1) bias = bias!.Value.Select(0, 0);
         var spec = new MatMulSpec { Accumulate = p.Accumulate, Bias = bias, Residual = residual, Activation = p.Activation };
         if (c.Backing.Backend is IlgpuBackend gpu && plan is not null) gpu.MatMul(a.View, b.View, c.View, spec, plan);
         else c.Backing.Backend.MatMul(a.View, b.View, c.View, spec);

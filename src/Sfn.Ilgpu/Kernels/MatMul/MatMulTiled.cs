@@ -28,7 +28,9 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
     // Conversions of narrow elements need registers of their own: better fewer groups than registers in memory.
-    public static KernelSpecialization Bounds => new(2 * TTile.Size, A.Name == F32.Name && B.Name == F32.Name ? TTile.Resident : Math.Max(1, TTile.Resident / 2));
+    public static KernelSpecialization Bounds => new(2 * TTile.Size, Narrow ? Math.Max(1, TTile.Resident / 2) : TTile.Resident);
+
+    private static bool Narrow => A.Name != F32.Name || B.Name != F32.Name;
 
     private static void Run(MatMulParameters p, ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
     {
@@ -52,8 +54,9 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
         int putA = RA.Place(lineA, stepA, TTile.Size + 4), putB = RB.Place(lineB, stepB, TTile.Size + 4);
         var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M };
         var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N };
-        long atA = RA.Count(place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + (place.Begin + stepA) * p.AColumn), moveA = RA.Count(8 * p.AColumn);
-        long atB = RB.Count(place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + (place.Begin + stepB) * p.BRow), moveB = RB.Count(8 * p.BRow);
+        long moveA = RA.Count(8 * p.AColumn), moveB = RB.Count(8 * p.BRow);
+        long atA = RA.Count(place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + (place.Begin + stepA) * p.AColumn);
+        long atB = RB.Count(place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + (place.Begin + stepB) * p.BRow);
 
         // 32 threads cover 8·4 rectangles: of the four reads of a quad by eight threads each, two pairs are of the same addresses.
         int warp = t >> 5;

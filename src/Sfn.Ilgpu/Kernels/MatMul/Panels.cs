@@ -34,7 +34,7 @@ internal interface IReader
     /// <summary>Where the quad at line r, step k of a tile lies in shared memory, as <see cref="Store"/> counts it.</summary>
     static abstract int Place(int r, int k, int pitch);
 
-    /// <summary>The quad from line r on, which is at <paramref name="at"/>, if <paramref name="left"/> steps are left from it on; what lies past them is 0.</summary>
+    /// <summary>The quad at <paramref name="at"/>, from line r on, of which <paramref name="left"/> steps are left; what lies past them is 0.</summary>
     static abstract Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
 
     /// <summary>Puts a quad into a tile whose steps are <paramref name="pitch"/> lines apart.</summary>
