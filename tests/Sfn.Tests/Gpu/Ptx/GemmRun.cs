@@ -55,7 +55,7 @@ internal sealed record GemmCase(int M, int N, int K, DType Operands, DType Resul
 internal sealed class GemmRun : IDisposable
 {
     private static readonly Dictionary<string, PtxProgram> s_programs = [];
-    private readonly HostMemory _memory = new();
+    private readonly MachineMemory _memory = new();
     private readonly Random _random = new(7);
     private readonly GemmCase _case;
     private readonly GemmMatrix _a, _b, _c, _bias, _residual;

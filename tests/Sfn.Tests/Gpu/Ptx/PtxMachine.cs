@@ -12,12 +12,12 @@ internal sealed partial class PtxMachine
 {
     private const uint Garbage = 0x7FC12345;
     private readonly PtxProgram _program;
-    private readonly HostMemory _memory;
+    private readonly MachineMemory _memory;
     private readonly List<Thread> _active = new(32);
     private byte[] _parameters = [];
     private byte[] _shared = [];
 
-    public PtxMachine(PtxProgram program, HostMemory memory) => (_program, _memory) = (program, memory);
+    public PtxMachine(PtxProgram program, MachineMemory memory) => (_program, _memory) = (program, memory);
 
     /// <summary>Accesses of shared memory by a warp, and how many more cycles than one per 128 bytes they take.</summary>
     public long SharedAccesses { get; private set; }

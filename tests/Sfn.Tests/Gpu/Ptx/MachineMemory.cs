@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Sfn.Tests.Gpu.Ptx;
 
 /// <summary>Memory for <see cref="PtxMachine"/>: allocations with exact ends, at addresses of a chosen alignment.</summary>
-internal sealed unsafe class HostMemory : IDisposable
+internal sealed unsafe class MachineMemory : IDisposable
 {
     private readonly List<(ulong Begin, ulong End)> _ranges = [];
     private readonly List<nint> _blocks = [];
@@ -17,6 +17,9 @@ internal sealed unsafe class HostMemory : IDisposable
         _ranges.Add((begin, begin + (ulong)bytes));
         return begin;
     }
+
+    /// <summary>Memory of somebody else's.</summary>
+    public void Adopt(ulong begin, long bytes) => _ranges.Add((begin, begin + (ulong)bytes));
 
     /// <summary>The bytes at an address, which must be aligned and inside one allocation.</summary>
     public Span<byte> At(ulong address, int bytes, int alignment, string who)
