@@ -25,7 +25,8 @@ internal sealed unsafe class MachineMemory : IDisposable
     public Span<byte> At(ulong address, int bytes, int alignment, string who)
     {
         Assert.True(address % (ulong)alignment == 0, $"{who}: address {address:X} is not a multiple of {alignment}");
-        Assert.True(_ranges.Exists(r => address >= r.Begin && address + (ulong)bytes <= r.End), $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
+        bool inside = _ranges.Exists(r => address >= r.Begin && address + (ulong)bytes <= r.End);
+        Assert.True(inside, $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
         return new((void*)address, bytes);
     }
 

@@ -17,6 +17,7 @@ internal sealed partial class PtxMachine
     private static float Floats(Instruction i, float a, float b, float c) => i.Opcode switch
     {
         "add" => a + b,
+        "sub" => a - b,
         "mul" => a * b,
         "fma" => MathF.FusedMultiplyAdd(a, b, c),
         "neg" => -a,
@@ -44,10 +45,13 @@ internal sealed partial class PtxMachine
         "shl" => (uint)a << (int)b,
         "shr" => (uint)a >> (int)b,
         "selp" => c != 0 ? a : b,
-        "setp" => Compare(i.Parts[1], i.IsWide ? a.CompareTo(b) : i.IsSigned ? ((int)a).CompareTo((int)b) : ((uint)a).CompareTo((uint)b)) ? 1u : 0u,
+        "setp" => Compare(i.Parts[1], Order(i, a, b)) ? 1u : 0u,
         "cvt" => Convert(i, a, b),
         _ => throw new NotSupportedException(i.Text),
     };
+
+    private static int Order(Instruction i, ulong a, ulong b) =>
+        i.IsWide ? a.CompareTo(b) : i.IsSigned ? ((int)a).CompareTo((int)b) : ((uint)a).CompareTo((uint)b);
 
     private static bool Compare(string relation, int order) => relation switch
     {
@@ -103,7 +107,8 @@ internal sealed partial class PtxMachine
         {
             int g = lane / 4, t = lane % 4;
             for (int r = 0; r < 4; r++)
-                for (int e = 0; e < each; e++) a[(g + 8 * (r & 1)) * k + each * t + e + k / 2 * (r >> 1)] = Factor(warp[lane].Registers[i.Operands[1].Registers![r]], e);
+                for (int e = 0; e < each; e++)
+                    a[(g + 8 * (r & 1)) * k + each * t + e + k / 2 * (r >> 1)] = Factor(warp[lane].Registers[i.Operands[1].Registers![r]], e);
             for (int r = 0; r < 2; r++)
                 for (int e = 0; e < each; e++) b[g * k + each * t + e + k / 2 * r] = Factor(warp[lane].Registers[i.Operands[2].Registers![r]], e);
         }

@@ -84,7 +84,8 @@ internal sealed partial class PtxMachine
             case "ret": t.Done = true; break;
             case "cp": CopyAsync(i, t); break;
             case "ld" when i.Has("param"):
-                t.Set(i, i.IsWide ? BitConverter.ToUInt64(_parameters, (int)i.Operands[1].Value) : BitConverter.ToUInt32(_parameters, (int)i.Operands[1].Value));
+                int offset = (int)i.Operands[1].Value;
+                t.Set(i, i.IsWide ? BitConverter.ToUInt64(_parameters, offset) : BitConverter.ToUInt32(_parameters, offset));
                 break;
             case "ld":
             case "st": Access(i, t); break;
@@ -98,11 +99,13 @@ internal sealed partial class PtxMachine
         int size = i.Bytes;
         int[] registers = i.Operands[load ? 0 : 1].Registers!;
         ulong address = t.Address(i, load ? 1 : 0);
-        var place = i.IsShared ? Shared(i, (uint)address, size * registers.Length) : _memory.At(address, size * registers.Length, size * registers.Length, i.Text);
+        int bytes = size * registers.Length;
+        var place = i.IsShared ? Shared(i, (uint)address, bytes) : _memory.At(address, bytes, bytes, i.Text);
         for (int k = 0; k < registers.Length; k++)
         {
             var element = place.Slice(k * size, size);
-            if (load) t.Registers[registers[k]] = size == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(element) : BinaryPrimitives.ReadUInt32LittleEndian(element);
+            if (load && size == 2) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt16LittleEndian(element);
+            else if (load) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt32LittleEndian(element);
             else if (size == 2) BinaryPrimitives.WriteUInt16LittleEndian(element, (ushort)t.Registers[registers[k]]);
             else BinaryPrimitives.WriteUInt32LittleEndian(element, (uint)t.Registers[registers[k]]);
         }

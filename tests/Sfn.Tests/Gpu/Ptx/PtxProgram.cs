@@ -98,7 +98,8 @@ internal sealed partial class PtxProgram
         int space = text.IndexOf(' ');
         string[] parts = (space < 0 ? text : text[..space]).Split('.');
         bool plain = space >= 0 && parts[0] != "bra";
-        return new(line, parts, guard, negated, plain ? [.. OperandText().Matches(text[(space + 1)..]).Select(m => Parse(m.Value.Trim()))] : []);
+        Operand[] operands = plain ? [.. OperandText().Matches(text[(space + 1)..]).Select(m => Parse(m.Value.Trim()))] : [];
+        return new(line, parts, guard, negated, operands);
     }
 
     private Operand Parse(string text)
@@ -113,7 +114,9 @@ internal sealed partial class PtxProgram
         if (text.StartsWith("0f", StringComparison.Ordinal)) return new(OperandKind.Constant, Value: Convert.ToUInt32(text[2..], 16));
         if (text.StartsWith("0x", StringComparison.Ordinal)) return new(OperandKind.Constant, Value: Convert.ToUInt64(text[2..], 16));
         if (char.IsDigit(text[0]) || text[0] == '-') return new(OperandKind.Constant, Value: (ulong)long.Parse(text, CultureInfo.InvariantCulture));
-        return _registers.TryGetValue(text, out int register) ? new(OperandKind.Register, register, Registers: [register]) : new(OperandKind.Special, Name: text);
+        return _registers.TryGetValue(text, out int register)
+            ? new(OperandKind.Register, register, Registers: [register])
+            : new(OperandKind.Special, Name: text);
     }
 
     [GeneratedRegex(@"^(.*)<(\d+)>$")]
