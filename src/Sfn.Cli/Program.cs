@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Sfn.Backends.Ilgpu;
 using Sfn.Cli.CommandLine;
 using Sfn.Cli.Commands;
 
@@ -23,6 +24,7 @@ internal static class Program
 
     private static int Run(string[] args)
     {
+        IlgpuDevices.Register();
         var root = new RootCommand("Trains transformers with structured feedforward layers, in pure .NET.")
         {
             TrainCommand.Create(),

@@ -74,14 +74,14 @@ public sealed class Device
         return device;
     }
 
-    /// <summary>The device of that name; <c>best</c> is the fastest registered one.</summary>
+    /// <summary>The device of that name; <c>best</c> is the fastest registered one, <c>cuda</c> the same as <c>cuda:0</c>.</summary>
     /// <exception cref="DeviceMismatch">It is not registered.</exception>
     public static Device Get(string name)
     {
         if (name == "best") return Best;
         lock (s_lock)
         {
-            return s_devices.Find(d => d.Name == name) ?? throw new DeviceMismatch(
+            return s_devices.Find(d => d.Name == name) ?? s_devices.Find(d => d.Name == name + ":0") ?? throw new DeviceMismatch(
                 $"Device '{name}' is not there. Registered: {string.Join(", ", s_devices.Select(d => d.Name))}. " +
                 "A backend's package registers its devices once at start-up.");
         }

@@ -134,8 +134,8 @@ public sealed partial record TrainConfig
     /// <summary>CPU threads; 0: all processors. Results do not depend on it.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Device by name, for example "cpu".</summary>
-    public string Device { get; init; } = "cpu";
+    /// <summary>Device by name, for example "cpu" or "cuda:0"; "best" is the fastest of the machine.</summary>
+    public string Device { get; init; } = "best";
 
     /// <summary>The run's name: its folder in <see cref="Out"/>; null to number it.</summary>
     public string? Name { get; init; }

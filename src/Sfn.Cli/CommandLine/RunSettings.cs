@@ -19,7 +19,7 @@ internal sealed class RunSettings
         standard: "all processors");
 
     /// <summary>The device by name.</summary>
-    public Setting<string?> Device { get; } = Setting.Text("--device", Run, "NAME", "Device; sfn devices lists them.", standard: "cpu");
+    public Setting<string?> Device { get; } = Setting.Text("--device", Run, "NAME", "Device: best, cpu, cuda[:i], opencl[:i]; sfn devices lists them.", standard: "best");
 
     /// <summary>A configuration file instead of a preset.</summary>
     public Setting<string?> Config { get; } = Setting.Text("--config", Run, "FILE.json",

@@ -67,7 +67,7 @@ internal static class TrainCommand
         long parameters = trainer.Model.Parameters.Sum(p => p.Value.Count);
         Console.WriteLine($"{trainer.Folder.Name}: {Words.Of(trainer.Model.Config)}; {Numbers.Metric(parameters)} parameters");
         Console.WriteLine($"{corpus.Description}: {Memory.Format(corpus.TrainingBytes)} of text to train on, {Memory.Format(corpus.ValidationBytes)} to validate, tokens are {corpus.Tokenizer.Name}");
-        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {config.Device}, {CpuPool.Threads} threads{(trainer.Step == config.Steps ? "; all are done, nothing is left to train" : trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
+        Console.WriteLine($"{config.Steps} steps of {Numbers.Count(config.TokensPerStep)} tokens on {(trainer.Model.Device == Device.Cpu ? $"cpu, {CpuPool.Threads} threads" : trainer.Model.Device.Name)}{(trainer.Step == config.Steps ? "; all are done, nothing is left to train" : trainer.Step > 0 ? $"; going on after step {trainer.Step}" : "")}");
         Console.WriteLine();
     }
 

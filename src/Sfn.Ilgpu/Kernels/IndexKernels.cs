@@ -2,21 +2,24 @@ using global::ILGPU;
 
 namespace Sfn.Backends.Ilgpu.Kernels;
 
-/// <summary>y[i, …] := table[ids[i], …], bits unchanged; one element per thread. Sizes are those of y, its first dimension outermost.</summary>
+/// <summary>
+/// y[i, …] := table[ids[i], …], bits unchanged, one unit of U per thread; sizes are those of a row. An id that is no row writes nothing.
+/// </summary>
 internal readonly struct GatherRows<S, U> : IKernel where S : unmanaged, IElement<S> where U : unmanaged
 {
     public static string Name => $"gather_{S.Name}_{typeof(U).Name.ToLowerInvariant()}";
 
-    public static Delegate Body => (Action<Sizes, int, ArrayView<U>, long, Steps, ArrayView<S>, long, ArrayView<U>, long, Steps>)Run;
+    public static Delegate Body => (Action<Sizes, int, int, ArrayView<U>, long, Steps, ArrayView<S>, long, ArrayView<U>, long, Steps>)Run;
 
-    private static void Run(Sizes row, int rows, ArrayView<U> table, long tableRow, Steps ts, ArrayView<S> ids, long idStep, ArrayView<U> y, long yRow, Steps ys)
+    private static void Run(Sizes row, int rows, int tableRows, ArrayView<U> table, long tableRow, Steps ts, ArrayView<S> ids, long idStep,
+        ArrayView<U> y, long yRow, Steps ys)
     {
         int i = IKernel.Global;
         int r = i / row.Count;
         if (r >= rows) return;
         var p = row.At(i - r * row.Count);
         int id = (int)S.Load(ids[r * idStep]).V;
-        y[r * yRow + ys.At(p)] = table[id * tableRow + ts.At(p)];
+        if ((uint)id < (uint)tableRows) y[r * yRow + ys.At(p)] = table[id * tableRow + ts.At(p)];
     }
 }
 
@@ -28,9 +31,10 @@ internal readonly struct ScatterAddSerial<S, T, Y> : IKernel where S : unmanaged
 {
     public static string Name => $"scatter_add_{S.Name}_{Y.Name}_{T.Name}";
 
-    public static Delegate Body => (Action<Sizes, int, ArrayView<Y>, long, Steps, ArrayView<S>, long, ArrayView<T>, long, Steps>)Run;
+    public static Delegate Body => (Action<Sizes, int, int, ArrayView<Y>, long, Steps, ArrayView<S>, long, ArrayView<T>, long, Steps>)Run;
 
-    private static void Run(Sizes row, int rows, ArrayView<Y> y, long yRow, Steps ys, ArrayView<S> ids, long idStep, ArrayView<T> table, long tableRow, Steps ts)
+    private static void Run(Sizes row, int rows, int tableRows, ArrayView<Y> y, long yRow, Steps ys, ArrayView<S> ids, long idStep,
+        ArrayView<T> table, long tableRow, Steps ts)
     {
         int i = IKernel.Global;
         if (i >= row.Count) return;
@@ -38,7 +42,9 @@ internal readonly struct ScatterAddSerial<S, T, Y> : IKernel where S : unmanaged
         long from = ys.At(p), to = ts.At(p);
         for (int r = 0; r < rows; r++)
         {
-            long at = to + (int)S.Load(ids[r * idStep]).V * tableRow;
+            int id = (int)S.Load(ids[r * idStep]).V;
+            if ((uint)id >= (uint)tableRows) continue;
+            long at = to + id * tableRow;
             table[at] = T.Store(T.Load(table[at]) + Y.Load(y[from + r * yRow]));
         }
     }
@@ -49,9 +55,10 @@ internal readonly struct ScatterAddWide<S> : IKernel where S : unmanaged, IEleme
 {
     public static string Name => $"scatter_add_{S.Name}_f64";
 
-    public static Delegate Body => (Action<Sizes, int, ArrayView<F64>, long, Steps, ArrayView<S>, long, ArrayView<F64>, long, Steps>)Run;
+    public static Delegate Body => (Action<Sizes, int, int, ArrayView<F64>, long, Steps, ArrayView<S>, long, ArrayView<F64>, long, Steps>)Run;
 
-    private static void Run(Sizes row, int rows, ArrayView<F64> y, long yRow, Steps ys, ArrayView<S> ids, long idStep, ArrayView<F64> table, long tableRow, Steps ts)
+    private static void Run(Sizes row, int rows, int tableRows, ArrayView<F64> y, long yRow, Steps ys, ArrayView<S> ids, long idStep,
+        ArrayView<F64> table, long tableRow, Steps ts)
     {
         int i = IKernel.Global;
         if (i >= row.Count) return;
@@ -59,8 +66,16 @@ internal readonly struct ScatterAddWide<S> : IKernel where S : unmanaged, IEleme
         long from = ys.At(p), to = ts.At(p);
         for (int r = 0; r < rows; r++)
         {
-            long at = to + (int)S.Load(ids[r * idStep]).V * tableRow;
+            int id = (int)S.Load(ids[r * idStep]).V;
+            if ((uint)id >= (uint)tableRows) continue;
+            long at = to + id * tableRow;
             table[at] = new F64(table[at].V + y[from + r * yRow].V);
         }
     }
+}
+
+/// <summary>16 bytes of anything.</summary>
+internal struct Bits16
+{
+    public uint X, Y, Z, W;
 }

@@ -66,4 +66,7 @@ internal struct Steps
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly long At(in Position p) => p.P0 * S0 + p.P1 * S1 + p.P2 * S2 + p.P3 * S3 + p.P4 * S4 + p.P5 * S5;
+
+    /// <summary>Whether all strides from dimension <paramref name="from"/> (0 or 1) on are multiples of four.</summary>
+    public readonly bool FitQuads(int from) => ((from == 0 ? S0 : 0) | S1 | S2 | S3 | S4 | S5) % 4 == 0;
 }

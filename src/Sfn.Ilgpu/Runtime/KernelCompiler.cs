@@ -92,7 +92,10 @@ internal sealed class KernelCompiler : IDisposable
         if (_backend is null)
         {
             _context = NewContext(_level);
-            _backend = new CLBackend(_context, cl.Capabilities, cl.Vendor, cl.CVersion);
+            // A device of OpenCL 3 calls itself C 1.2, in which there are no group barriers of the kind that ILGPU writes.
+            var least = cl.Device is CLDevice device && device.DeviceVersion >= CLDeviceVersion.CL30 ? CLCVersion.CL30 : CLCVersion.CL20;
+            var version = cl.CVersion >= least ? cl.CVersion : least;
+            _backend = new CLBackend(_context, cl.Capabilities, cl.Vendor, version);
         }
         var compiled = (CLCompiledKernel)_backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), bounds);
         IlgpuAccess.Text(compiled) = KernelText.OpenCl(compiled.Source);

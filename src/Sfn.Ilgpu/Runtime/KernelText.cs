@@ -22,7 +22,7 @@ internal static partial class KernelText
     /// OpenCL C: ILGPU's group barrier orders global memory only, which newer compilers take at its word; local memory must be ordered too.
     /// </summary>
     public static string OpenCl(string text) =>
-        text.Replace("barrier(CLK_GLOBAL_MEM_FENCE)", "barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)", StringComparison.Ordinal);
+        text.Replace("work_group_barrier ( CLK_GLOBAL_MEM_FENCE )", "work_group_barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)", StringComparison.Ordinal);
 
     /// <summary>A kernel name as an identifier.</summary>
     public static string Identifier(string name) => NotWord().Replace(name, "_");

@@ -19,14 +19,20 @@ internal sealed partial class PtxMachine
         "add" => a + b,
         "sub" => a - b,
         "mul" => a * b,
+        "div" => a / b,
         "fma" => MathF.FusedMultiplyAdd(a, b, c),
         "neg" => -a,
-        "ex2" => (float)Math.Pow(2, a),
+        "ex2" => Flush(i, (float)Math.Pow(2, a)),
+        "lg2" => (float)Math.Log2(a),
         "rcp" => 1 / a,
-        "min" => MathF.Min(a, b),
-        "max" => MathF.Max(a, b),
+        // Without .NaN the other operand wins over NaN.
+        "min" => i.Has("NaN") || !(float.IsNaN(a) || float.IsNaN(b)) ? MathF.Min(a, b) : float.IsNaN(a) ? b : a,
+        "max" => i.Has("NaN") || !(float.IsNaN(a) || float.IsNaN(b)) ? MathF.Max(a, b) : float.IsNaN(a) ? b : a,
         _ => throw new NotSupportedException(i.Text),
     };
+
+    // .ftz: results below the normal range are zero.
+    private static float Flush(Instruction i, float value) => i.Has("ftz") && Math.Abs(value) < 1.17549435e-38f ? 0 : value;
 
     private static ulong Integers(Instruction i, ulong a, ulong b, ulong c) => i.Opcode switch
     {
@@ -45,13 +51,10 @@ internal sealed partial class PtxMachine
         "shl" => (uint)a << (int)b,
         "shr" => (uint)a >> (int)b,
         "selp" => c != 0 ? a : b,
-        "setp" => Compare(i.Parts[1], Order(i, a, b)) ? 1u : 0u,
+        "setp" => SetPredicate(i, a, b, c),
         "cvt" => Convert(i, a, b),
         _ => throw new NotSupportedException(i.Text),
     };
-
-    private static int Order(Instruction i, ulong a, ulong b) =>
-        i.IsWide ? a.CompareTo(b) : i.IsSigned ? ((int)a).CompareTo((int)b) : ((uint)a).CompareTo((uint)b);
 
     private static bool Compare(string relation, int order) => relation switch
     {
@@ -59,6 +62,8 @@ internal sealed partial class PtxMachine
         "ne" => order != 0,
         "gt" => order > 0,
         "ge" => order >= 0,
+        "lt" => order < 0,
+        "le" => order <= 0,
         _ => throw new NotSupportedException(relation),
     };
 

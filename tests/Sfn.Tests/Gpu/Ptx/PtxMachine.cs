@@ -63,11 +63,13 @@ internal sealed partial class PtxMachine
             lane.At++;
             if (instruction.Guard < 0 || lane.Registers[instruction.Guard] != 0 != instruction.Negated) active.Add(lane);
         }
-        if (instruction.Opcode is "mma" or "ldmatrix")
+        if (instruction.Opcode is "mma" or "ldmatrix" or "shfl" or "vote" || instruction.Has("warp"))
         {
             Assert.True(active.Count == 32, $"{instruction.Text}: only {active.Count} lanes are here");
             if (instruction.Opcode == "mma") Multiply(instruction, active);
-            else LoadMatrices(instruction, active);
+            else if (instruction.Opcode == "ldmatrix") LoadMatrices(instruction, active);
+            else if (instruction.Opcode == "shfl") Shuffle(instruction, active);
+            else if (instruction.Opcode == "vote") Vote(instruction, active);
             return true;
         }
         CountConflicts(instruction, active);
@@ -104,8 +106,11 @@ internal sealed partial class PtxMachine
         for (int k = 0; k < registers.Length; k++)
         {
             var element = place.Slice(k * size, size);
-            if (load && size == 2) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt16LittleEndian(element);
+            if (load && size == 1) t.Registers[registers[k]] = element[0];
+            else if (load && size == 2) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt16LittleEndian(element);
+            else if (load && size == 8) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt64LittleEndian(element);
             else if (load) t.Registers[registers[k]] = BinaryPrimitives.ReadUInt32LittleEndian(element);
+            else if (size == 8) BinaryPrimitives.WriteUInt64LittleEndian(element, t.Registers[registers[k]]);
             else if (size == 2) BinaryPrimitives.WriteUInt16LittleEndian(element, (ushort)t.Registers[registers[k]]);
             else BinaryPrimitives.WriteUInt32LittleEndian(element, (uint)t.Registers[registers[k]]);
         }

@@ -36,7 +36,7 @@ internal sealed record Instruction(string Text, string[] Parts, int Guard, bool 
     /// <summary>A 64-bit result.</summary>
     public bool GivesWide { get; } = Parts[^1] is "u64" or "b64" || Parts.Contains("wide") || (Parts[0] == "cvt" && Parts[1] == "u64");
 
-    public int Bytes { get; } = Parts[^1] == "u16" ? 2 : 4;
+    public int Bytes { get; } = Parts[^1] switch { "u8" => 1, "u16" => 2, "u64" or "b64" => 8, _ => 4 };
 
     public int Target { get; set; } = -1;
 
