@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sfn.Backends;
 using Sfn.Backends.Cpu;
 
@@ -124,7 +125,10 @@ internal static class Limits
             () => ((ICrossEntropy)backend).CrossEntropy(y.View, targets.View, -100, losses.View, true), () => backend.Copy(x.View, y.View));
         var (g, m, v) = (Tensor.Randn([Rows, Columns / 2], 3), Tensor.Zeros([Rows, Columns / 2]), Tensor.Zeros([Rows, Columns / 2]));
         var p = Tensor.Randn([Rows, Columns / 2], 4);
-        Pass(options, report, "adamw", p, 7, () => ((IOptimizerKernels)backend).AdamW(p.View, g.View, m.View, v.View, 1e-4, .9, .999, 1e-8, .1, .1, .001, 1));
+        var settings = Tensor.Empty([AdamWSettings.Count], DType.F32, x.Device);
+        backend.Upload(MemoryMarshal.AsBytes([new AdamWSettings(1e-4, .9, .999, 1e-8, .1, step: 10)]), settings.View);
+        var views = new AdamWViews { P = p.View, G = g.View, M = m.View, V = v.View, Scale = Tensor.Ones([]).View };
+        Pass(options, report, "adamw", p, 7, () => ((IOptimizerKernels)backend).AdamW(views, settings.View));
     }
 
     private static void Pass(Options options, Report report, string name, Tensor x, int streams, Action run, Action? prepare = null)

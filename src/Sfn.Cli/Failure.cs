@@ -11,7 +11,7 @@ internal static class Failure
     /// <summary>Bad input, bad data, no room on disk or in memory: the user can do something about it.</summary>
     public const int BadInput = InputError.ExitCode;
 
-    /// <summary>A defect of the program (EX_SOFTWARE of sysexits.h).</summary>
+    /// <summary>A defect of the program (EX_SOFTWARE of sysexits.h), or of the device that it computes on.</summary>
     public const int Defect = 70;
 
     /// <summary>Ended by a signal: 128 and its number, as shells report it. 130 is Ctrl-C.</summary>
@@ -33,13 +33,15 @@ internal static class Failure
     private static Exception Cause(Exception error)
     {
         while (error.InnerException is { } inner
-            && (error is AggregateException or TargetInvocationException or TypeInitializationException || inner is OutOfMemoryException or OutOfDeviceMemory))
+            && (error is AggregateException or TargetInvocationException or TypeInitializationException
+                || (inner is OutOfMemoryException or OutOfDeviceMemory or DeviceLost && error is not (OutOfDeviceMemory or DeviceLost))))
             error = inner;
         return error;
     }
 
     private static (string Message, int Code) Describe(Exception error) => error switch
     {
+        DeviceLost => (error.Message, Defect),
         InputError or ConfigError or FormatError or SfnError => (error.Message, BadInput),
         IOException or UnauthorizedAccessException => (error.Message, BadInput),
         OutOfMemoryException => (

@@ -6,6 +6,8 @@ namespace Sfn.Backends.Ilgpu;
 
 internal partial class FusedIlgpuBackend : IRotary
 {
+    bool IRotary.Takes(DType activations) => activations is DType.F32 or DType.BF16;
+
     public void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse)
     {
         if (y.Count == 0) return;

@@ -10,6 +10,8 @@ internal partial class FusedIlgpuBackend : IRowKernels
     /// <summary>Columns up to which a row stays in the registers of its threads.</summary>
     internal const int LongestInRegisters = 8192;
 
+    bool IRowKernels.Takes(DType activations) => activations is DType.F32 or DType.BF16;
+
     public void Rows<TRow>(TRow op, in RowViews views) where TRow : struct, IRow
     {
         if (views.A.Count == 0) return;

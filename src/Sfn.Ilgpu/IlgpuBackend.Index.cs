@@ -29,7 +29,7 @@ internal partial class IlgpuBackend
         }
     }
 
-    private void Gather<S>(in View table, in View ids, in View y) where S : unmanaged, IElement<S>
+    private void Gather<S>(in View table, in View ids, in View y) where S : unmanaged, IIndex<S>
     {
         if (table.DType != y.DType)
         {
@@ -56,7 +56,7 @@ internal partial class IlgpuBackend
     }
 
     // A unit of U is `unit` elements; rows of larger units than one element are dense.
-    private void Gather<S, U>(in View table, in View ids, in View y, int unit) where S : unmanaged, IElement<S> where U : unmanaged
+    private void Gather<S, U>(in View table, in View ids, in View y, int unit) where S : unmanaged, IIndex<S> where U : unmanaged
     {
         View row = y.Select(0, 0), from = table.Select(0, 0);
         var shape = unit == 1 ? row.Shape : [row.Shape[0] / unit];
@@ -67,7 +67,7 @@ internal partial class IlgpuBackend
                 On<S>(ids), ids.Strides[0], On<U>(y), y.Strides[0] / unit, walk.Steps(1));
     }
 
-    private void ScatterAdd<S>(in View y, in View ids, in View table) where S : unmanaged, IElement<S>
+    private void ScatterAdd<S>(in View y, in View ids, in View table) where S : unmanaged, IIndex<S>
     {
         switch (y.DType, table.DType)
         {
@@ -79,7 +79,7 @@ internal partial class IlgpuBackend
     }
 
     private void ScatterAdd<S, T, TQ, Y, YQ>(in View y, in View ids, in View table)
-        where S : unmanaged, IElement<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
+        where S : unmanaged, IIndex<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
         where Y : unmanaged, IElement<Y> where YQ : unmanaged, IQuad<YQ, Y>
     {
         if (ids.Shape[0] > FewPositions && Flat(y, out var rows) && Flat(table, out var to))
@@ -98,7 +98,7 @@ internal partial class IlgpuBackend
                 On<T>(table), table.Strides[0], walk.Steps(1));
     }
 
-    private void ScatterAddWide<S>(in View y, in View ids, in View table) where S : unmanaged, IElement<S>
+    private void ScatterAddWide<S>(in View y, in View ids, in View table) where S : unmanaged, IIndex<S>
     {
         View from = y.Select(0, 0), row = table.Select(0, 0);
         var walk = new Collapsed(row.Shape, [from.Strides, row.Strides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
@@ -113,7 +113,7 @@ internal partial class IlgpuBackend
     internal const int FewPositions = 16;
 
     private void ScatterSum<TAccess, S, T, TQ, Y, YQ>(in View y, in View ids, in View table)
-        where TAccess : struct, IRowAccess where S : unmanaged, IElement<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
+        where TAccess : struct, IRowAccess where S : unmanaged, IIndex<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
         where Y : unmanaged, IElement<Y> where YQ : unmanaged, IQuad<YQ, Y>
     {
         int positions = ids.Shape[0], tableRows = table.Shape[0];

@@ -28,7 +28,7 @@ public sealed class Block : Module
     /// <param name="mask">BOOL [batch, keys].</param>
     /// <param name="cache">Keys and values of earlier tokens.</param>
     /// <param name="dropoutSeed">Seed of this layer's dropout in training; null switches it off.</param>
-    public Tensor Apply(Tensor x, (Tensor Cos, Tensor Sin)? angles, Tensor? mask, LayerCache? cache, ulong? dropoutSeed)
+    public Tensor Apply(Tensor x, (Tensor Cos, Tensor Sin)? angles, Tensor? mask, LayerCache? cache, DropoutSeed? dropoutSeed)
     {
         using var call = Enter();
         if (dropoutSeed is not { } seed || _config.Dropout == 0)
@@ -36,7 +36,7 @@ public sealed class Block : Module
             x = Attention.Apply(_norm1.Apply(x), x, angles, mask, cache);
             return call.Return(FeedForward.Apply(_norm2.Apply(x), x));
         }
-        x += Attention.Apply(_norm1.Apply(x), null, angles, mask, cache).Dropout(_config.Dropout, Philox.Seed(seed, "attention"));
-        return call.Return(x + FeedForward.Apply(_norm2.Apply(x)).Dropout(_config.Dropout, Philox.Seed(seed, "ffn")));
+        x += Attention.Apply(_norm1.Apply(x), null, angles, mask, cache).Dropout(_config.Dropout, seed.Stream("attention"));
+        return call.Return(x + FeedForward.Apply(_norm2.Apply(x)).Dropout(_config.Dropout, seed.Stream("ffn")));
     }
 }

@@ -111,7 +111,6 @@ public sealed record ModelCounts
                 sum += 4 * h + (a + 2 * kv) + (_config.Positions == PositionKind.Rope ? a + kv : 0) + a + _config.Heads + 4;
                 sum += _config.UpWidth + _config.HiddenWidth;
                 sum += structure.InnerWidth(_config.Width, _config.UpWidth) + structure.InnerWidth(_config.HiddenWidth, _config.Width);
-                if (_config.Dropout > 0) sum += 2 * h;
             }
             return sum;
         }

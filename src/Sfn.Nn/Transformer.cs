@@ -36,7 +36,7 @@ public sealed partial class Transformer : Module
     public IReadOnlyList<Block> Blocks => _blocks;
 
     /// <summary>Seed of dropout for the next training calls; null (the default) switches dropout off. Change it for every micro-batch.</summary>
-    public ulong? DropoutSeed { get; set; }
+    public DropoutSeed? DropoutSeed { get; set; }
 
     /// <summary>Whether training recomputes each block's activations in backward instead of keeping them: less memory, a third more work.</summary>
     public bool Recompute { get; set; }
@@ -79,15 +79,15 @@ public sealed partial class Transformer : Module
             throw new ShapeMismatch($"{start + count} tokens do not fit the model's context of {Config.Context}. Give it the last {Config.Context} only.");
         if (cache is not null && cache.Batch != tokens.Shape[0])
             throw new ShapeMismatch($"The cache is for {cache.Batch} sequences, the tokens are {tokens.Shape}. Make a KvCache of that batch.");
-        ulong? seed = Ops.Op.Recorder is null ? null : DropoutSeed;
+        DropoutSeed? seed = Ops.Op.Recorder is null ? null : DropoutSeed;
         var x = _embedding.Reading.Gather(tokens);
         if (_positions is not null) x += _positions.Reading.Narrow(0, start, count);
-        if (seed is { } s && Config.Dropout > 0) x = x.Dropout(Config.Dropout, Philox.Seed(s, "embedding"));
+        if (seed is { } s && Config.Dropout > 0) x = x.Dropout(Config.Dropout, s.Stream("embedding"));
         for (int i = 0; i < _blocks.Length; i++)
         {
             var block = _blocks[i];
             var layer = cache?.Layers[i];
-            ulong? own = seed is { } s2 ? Philox.Seed(s2, block.Path) : null;
+            DropoutSeed? own = seed?.Stream(block.Path);
             x = Recompute && cache is null && Ops.Op.Recorder is not null
                 ? Autograd.Recompute.Run(h => block.Apply(h, _angles, mask, null, own), x)
                 : block.Apply(x, _angles, mask, layer, own);

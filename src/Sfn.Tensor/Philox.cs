@@ -44,11 +44,20 @@ public static class Philox
     }
 
     /// <summary>A seed of its own for a named part of a run, for example a parameter.</summary>
-    public static ulong Seed(ulong seed, string name)
+    public static ulong Seed(ulong seed, string name) => Seed(seed, Hash(name));
+
+    /// <summary>The same for a name's <see cref="Hash"/>: the first two words of that counter.</summary>
+    public static ulong Seed(ulong seed, ulong hash)
+    {
+        var (a, b, _, _) = Words(seed, hash);
+        return (ulong)a << 32 | b;
+    }
+
+    /// <summary>FNV-1a over the UTF-16 code units.</summary>
+    public static ulong Hash(string name)
     {
         ulong hash = 14695981039346656037;
         foreach (char c in name) hash = (hash ^ c) * 1099511628211;
-        var (a, b, _, _) = Words(seed, hash);
-        return (ulong)a << 32 | b;
+        return hash;
     }
 }

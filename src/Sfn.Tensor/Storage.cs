@@ -34,6 +34,9 @@ public sealed class Storage
     /// <summary>Grows with every change of the contents after creation; the tape compares it.</summary>
     public int Version { get; internal set; }
 
+    /// <summary>The captured work that the block belongs to, or null.</summary>
+    internal PrivatePool? Pool { get; set; }
+
     /// <summary>Op and module that asked for the memory, for reports.</summary>
     internal string Op { get; set; } = "";
 

@@ -33,7 +33,7 @@ public sealed record TrainProgress
     /// <summary>Learning rate of the step.</summary>
     public double LearningRate { get; init; }
 
-    /// <summary>Norm of all gradients before clipping.</summary>
+    /// <summary>Norm of all gradients before clipping, at the last logged step.</summary>
     public double GradientNorm { get; init; }
 
     /// <summary>Training tokens per second, evaluations and checkpoints left out.</summary>

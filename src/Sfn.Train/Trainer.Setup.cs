@@ -41,6 +41,8 @@ public sealed partial class Trainer
     /// <summary>Lets go of the folder, the log and the data.</summary>
     public void Dispose()
     {
+        StopNaming();
+        _step?.Dispose();
         _log?.Dispose();
         Folder.Dispose();
         Corpus.Dispose();
@@ -104,13 +106,6 @@ public sealed partial class Trainer
         };
         progress?.Report(now);
         return now;
-    }
-
-    private InputError NotFinite(string what)
-    {
-        string last = Folder[Checkpoint.LastFile];
-        string good = File.Exists(last) ? $"the last good checkpoint is {last} (step {Checkpoint.ReadState(last).Step})" : "there is no checkpoint yet";
-        return new InputError($"after step {Step}: {what}; {good}. Try a lower --lr, a longer --warmup or a lower --clip");
     }
 
     private double TrainingBytesPerToken => (double)Corpus.TrainingBytes / Corpus.Training.Count;

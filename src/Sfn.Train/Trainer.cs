@@ -13,6 +13,11 @@ namespace Sfn.Train;
 /// <remarks>
 /// A step's batch, learning rate and dropout are pure functions of configuration and step, and nothing that depends on time enters a checkpoint: a run that
 /// was stopped or killed and resumed writes the same final checkpoint, byte for byte, as one that was not.
+/// <para>
+/// Steps follow each other without waiting for the device. Loss and norm are read at logged steps (<see cref="TrainConfig.LogEvery"/>), and that is where a
+/// loss or norm that is not finite ends the run; besides, the weights must be finite before every evaluation and every checkpoint, so that a checkpoint is
+/// always a good one.
+/// </para>
 /// </remarks>
 public sealed partial class Trainer : IDisposable
 {
@@ -20,6 +25,7 @@ public sealed partial class Trainer : IDisposable
     private readonly EvaluationWindows _windows, _untrained;
     private readonly MetricsLog _log;
     private readonly PeakMemory _memory;
+    private readonly GraphedStep _step;
     private readonly int[] _tokens, _targets;
     private readonly double _before;
     private CheckpointState _state;
@@ -34,6 +40,7 @@ public sealed partial class Trainer : IDisposable
             // What an earlier run of this process left in the cache is not this one's.
             Memory.Trim(config.DeviceOf());
             _memory = new PeakMemory(config.DeviceOf());
+            StartNaming();
             Model = new Transformer(config.Model(corpus.Tokenizer.VocabularySize), config.DeviceOf(), config.Seed);
             var options = new AdamWOptions { Beta1 = config.Beta1, Beta2 = config.Beta2, WeightDecay = config.WeightDecay, Decay = config.Decay };
             Optimizer = new AdamW(Model.Parameters, options);
@@ -44,13 +51,20 @@ public sealed partial class Trainer : IDisposable
             _windows = new EvaluationWindows(corpus.Validation, config.Context, windows);
             // An untrained model is as bad everywhere: one batch shows it, and nobody waits for the first step.
             _untrained = new EvaluationWindows(corpus.Validation, config.Context, config.Batch);
-            _tokens = new int[config.Batch * config.Context];
+            _step = new GraphedStep(Model, Optimizer, config.Batch, config.Context, config.Accumulate, config.Clip);
+            _tokens = new int[config.TokensPerStep];
             _targets = new int[_tokens.Length];
             bool exists = resume && File.Exists(Folder[Checkpoint.LastFile]);
             _state = exists ? LoadCheckpoint() : new(0, 0, config.Seed, config.Hash(), corpus.Sha256);
             _saved = exists ? _state.Step : -1;
             _log = MetricsLog.Open(folder.MetricsFile, _state.Step);
             _before = _log.Entries.LastOrDefault()?.Seconds ?? 0;
+        }
+        catch (OutOfDeviceMemory error)
+        {
+            Dispose();
+            throw new OutOfDeviceMemory($"{Sentence(error.Message)} " +
+                Fitting(config, config.Model(corpus.Tokenizer.VocabularySize), Memory.PeakReserved(config.DeviceOf())), error);
         }
         catch
         {
@@ -80,8 +94,27 @@ public sealed partial class Trainer : IDisposable
     /// <summary>Trains until all steps are done or until it is cancelled; then the current step is finished and a checkpoint written.</summary>
     /// <param name="cancellation">Ends the run early; it can be resumed.</param>
     /// <param name="progress">Called after every step, on this thread if it is a plain implementation.</param>
-    /// <exception cref="InputError">The loss is not finite, or there is not enough memory or disk space; the last good checkpoint is named.</exception>
+    /// <exception cref="InputError">The loss is not finite; the last good checkpoint is named.</exception>
+    /// <exception cref="OutOfDeviceMemory">The device has too little memory; the largest owners, a batch that would fit and the last good checkpoint are
+    /// named. The process can go on: dispose the trainer and make another one.</exception>
+    /// <exception cref="DeviceLost">The device has failed; the last good checkpoint, from which a new process can go on, is named.</exception>
     public TrainSummary Run(CancellationToken cancellation = default, IProgress<TrainProgress>? progress = null)
+    {
+        try
+        {
+            return Loop(cancellation, progress);
+        }
+        catch (OutOfDeviceMemory error)
+        {
+            throw Full(error);
+        }
+        catch (Exception error) when (Model.Device.Backend.Lost(error) is { } lost)
+        {
+            throw Lost(lost);
+        }
+    }
+
+    private TrainSummary Loop(CancellationToken cancellation, IProgress<TrainProgress>? progress)
     {
         var clock = Stopwatch.StartNew();
         var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };
@@ -97,11 +130,17 @@ public sealed partial class Trainer : IDisposable
             long step = Step;
             float rate = Config.LearningRateAt(step);
             bool last = step + 1 == Config.Steps, log = last || (step + 1) % Config.LogEvery == 0;
-            double loss = Gradients(step, log);
-            double norm = Optimizer.ClipNorm(Config.Clip);
-            if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
-            if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
-            Optimizer.Step(rate);
+            _sampler.Fill(step, _tokens, _targets);
+            _step.Run(_tokens, _targets, rate, Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate));
+            double loss = 0, norm = 0;
+            if (log)
+            {
+                // Here alone the host waits for the device.
+                (loss, norm) = (_step.Loss.Item(), _step.Norm.Item());
+                if (!double.IsFinite(loss)) throw NotFinite($"the loss is {loss}");
+                if (!double.IsFinite(norm)) throw NotFinite($"the norm of the gradients is {norm}");
+            }
+            StopNaming();
             _state = _state with { Step = step + 1, Tokens = _state.Tokens + Config.TokensPerStep };
             lapTokens += Config.TokensPerStep;
             lapSeconds += Stopwatch.GetElapsedTime(lap).TotalSeconds;
@@ -142,7 +181,7 @@ public sealed partial class Trainer : IDisposable
                 Evaluated = evaluate,
                 Saved = save,
                 LearningRate = rate,
-                GradientNorm = norm,
+                GradientNorm = log ? norm : now.GradientNorm,
                 TokensPerSecond = speed,
                 Remaining = clock.Elapsed / (Step - resumed) * (Config.Steps - Step),
             }, clock, progress);
@@ -156,27 +195,9 @@ public sealed partial class Trainer : IDisposable
     /// <summary>The mean loss over the run's fixed validation windows, nats per token.</summary>
     public double Evaluate() => Evaluation.Loss(Model, _windows, Config.Batch);
 
-    /// <summary>
-    /// Forward and backward of a step's micro-batches; the gradients add up to those of one large batch. The loss is read back only if it is wanted.
-    /// </summary>
-    private double Gradients(long step, bool wantLoss)
-    {
-        double sum = 0;
-        for (int part = 0; part < Config.Accumulate; part++)
-        {
-            _sampler.Fill(step, part * Config.Batch, _tokens, _targets);
-            Model.DropoutSeed = Config.Seed * 0x9E3779B97F4A7C15 + (ulong)(step * Config.Accumulate + part);
-            using var tape = new Tape();
-            Shape shape = [Config.Batch, Config.Context];
-            var loss = Model.Loss(Tensor.From(_tokens, shape, Model.Device), Tensor.From(_targets, shape, Model.Device));
-            if (wantLoss) sum += loss.Item();
-            tape.Backward(loss, Tensor.Full([], 1.0 / Config.Accumulate, DType.F32, Model.Device));
-        }
-        return sum / Config.Accumulate;
-    }
-
     private void EvaluateAndKeepBest()
     {
+        RequireFinite();
         double loss = Evaluate();
         if (!double.IsFinite(loss)) throw NotFinite($"the validation loss is {loss}");
         _state = _state with { ValLoss = loss };
@@ -187,10 +208,15 @@ public sealed partial class Trainer : IDisposable
 
     private void Save()
     {
-        // The last good checkpoint must stay one: a step may have made weights infinite that no loss has seen yet.
-        if (!Optimizer.IsFinite) throw NotFinite("the weights have left the range of float32");
+        RequireFinite();
         Checkpoint.Save(Folder[Checkpoint.LastFile], Model.Parameters, Optimizer, _state, Folder[Checkpoint.PreviousFile]);
         _saved = Step;
+    }
+
+    // The last good checkpoint must stay one: a step may have made weights infinite that no loss has shown yet.
+    private void RequireFinite()
+    {
+        if (!Optimizer.IsFinite) throw NotFinite("the weights have left the range of float32");
     }
 
     private bool Due(long? every) => every > 0 && Step % every == 0;

@@ -7,6 +7,8 @@ internal readonly struct ArgMaxSerial<S> : IKernel where S : unmanaged, IElement
 {
     public static string Name => $"argmax_{S.Name}";
 
+    public static bool IsLaunched => typeof(S) != typeof(I32);
+
     public static Delegate Body => (Action<Sizes, int, long, ArrayView<S>, Steps, ArrayView<I32>, Steps>)Run;
 
     private static void Run(Sizes rows, int columns, long step, ArrayView<S> x, Steps xs, ArrayView<I32> y, Steps ys)
@@ -35,6 +37,8 @@ internal readonly struct ArgMaxSerial<S> : IKernel where S : unmanaged, IElement
 internal readonly struct ArgMaxWide<S> : IKernel where S : unmanaged, IWideElement<S>
 {
     public static string Name => $"argmax_{S.Name}_wide";
+
+    public static bool IsLaunched => typeof(S) == typeof(I32) || typeof(S) == typeof(F64);
 
     public static Delegate Body => (Action<Sizes, int, long, ArrayView<S>, Steps, ArrayView<I32>, Steps>)Run;
 
@@ -65,6 +69,8 @@ internal readonly struct ArgMaxRows<S> : IKernel where S : unmanaged, IElement<S
     private const int Fan = 16;
 
     public static string Name => $"argmax_rows_{S.Name}";
+
+    public static bool IsLaunched => typeof(S) != typeof(I32);
 
     public static Delegate Body => (Action<Sizes, int, long, ArrayView<S>, Steps, ArrayView<I32>, Steps>)Run;
 

@@ -16,6 +16,12 @@ internal interface IElement<S> where S : unmanaged, IElement<S>
 /// <summary>Elements of numbers with a fraction that float32 holds: those that ops with a gradient take.</summary>
 internal interface IFloatElement<S> : IElement<S> where S : unmanaged, IFloatElement<S>;
 
+/// <summary>Elements that name rows or classes: exact, where float32 ends at 2²⁴.</summary>
+internal interface IIndex<S> : IElement<S> where S : unmanaged, IIndex<S>
+{
+    static abstract int Id(S x);
+}
+
 /// <summary>Elements whose values need float64: float64 itself and 32-bit integers.</summary>
 internal interface IWideElement<S> where S : unmanaged, IWideElement<S>
 {
@@ -94,11 +100,14 @@ internal readonly struct F64(double v) : IWideElement<F64>
     public static F64 StoreWide(G64 x) => new(x.V);
 }
 
-internal readonly struct I32(int v) : IElement<I32>, IWideElement<I32>
+internal readonly struct I32(int v) : IIndex<I32>, IWideElement<I32>
 {
     public readonly int V = v;
 
     public static string Name => "i32";
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Id(I32 x) => x.V;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static G1 Load(I32 x) => new(x.V);
@@ -115,39 +124,46 @@ internal readonly struct I32(int v) : IElement<I32>, IWideElement<I32>
         new(double.IsNaN(x.V) ? 0 : x.V >= 2147483647.0 ? int.MaxValue : x.V <= -2147483648.0 ? int.MinValue : (int)x.V);
 }
 
-internal readonly struct U16(ushort v) : IElement<U16>, IWideElement<U16>
+// Unsigned elements are masked where they are read: ILGPU widens them with a sign.
+internal readonly struct U16(ushort v) : IIndex<U16>, IWideElement<U16>
 {
     public readonly ushort V = v;
 
     public static string Name => "u16";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G1 Load(U16 x) => new((int)x.V);
+    public static int Id(U16 x) => x.V & 0xFFFF;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static G1 Load(U16 x) => new(x.V & 0xFFFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U16 Store(G1 x) => new((ushort)(x.V > 0 ? x.V >= 65535f ? 65535 : (int)x.V : 0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G64 LoadWide(U16 x) => new((int)x.V);
+    public static G64 LoadWide(U16 x) => new(x.V & 0xFFFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U16 StoreWide(G64 x) => new((ushort)(x.V > 0 ? x.V >= 65535.0 ? 65535 : (int)x.V : 0));
 }
 
-internal readonly struct U8(byte v) : IElement<U8>, IWideElement<U8>
+internal readonly struct U8(byte v) : IIndex<U8>, IWideElement<U8>
 {
     public readonly byte V = v;
 
     public static string Name => "u8";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G1 Load(U8 x) => new((int)x.V);
+    public static int Id(U8 x) => x.V & 0xFF;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static G1 Load(U8 x) => new(x.V & 0xFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U8 Store(G1 x) => new((byte)(x.V > 0 ? x.V >= 255f ? 255 : (int)x.V : 0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G64 LoadWide(U8 x) => new((int)x.V);
+    public static G64 LoadWide(U8 x) => new(x.V & 0xFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U8 StoreWide(G64 x) => new((byte)(x.V > 0 ? x.V >= 255.0 ? 255 : (int)x.V : 0));

@@ -9,6 +9,8 @@ internal readonly struct ReduceSerial<TMonoid, S, T> : IKernel
 {
     public static string Name => $"reduce_{TMonoid.Name}_{S.Name}_{T.Name}";
 
+    public static bool IsLaunched => ReduceTypes.AreLaunched<TMonoid, S, T>();
+
     public static Delegate Body => (Action<TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>)Run;
 
     private static void Run(TMonoid monoid, Sizes outer, Sizes inner, ArrayView<S> x, Steps xOuter, Steps xInner, ArrayView<T> y, Steps ys)
@@ -31,6 +33,8 @@ internal readonly struct ReduceParts<TMonoid, S> : IKernel where TMonoid : struc
 {
     public static string Name => $"reduce_{TMonoid.Name}_parts_{S.Name}";
 
+    public static bool IsLaunched => ReduceTypes.AreLaunched<TMonoid, S, S>();
+
     public static Delegate Body => (Action<TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F32>>)Run;
 
     private static void Run(TMonoid monoid, Sizes outer, Sizes inner, int parts, ArrayView<S> x, Steps xOuter, Steps xInner, ArrayView<F32> y)
@@ -48,6 +52,10 @@ internal readonly struct ReduceParts<TMonoid, S> : IKernel where TMonoid : struc
 internal readonly struct ReduceWide<TMonoid, S, T> : IKernel where TMonoid : struct, IMonoid where S : unmanaged, IWideElement<S> where T : unmanaged, IWideElement<T>
 {
     public static string Name => $"reduce_{TMonoid.Name}_{S.Name}_{T.Name}_wide";
+
+    public static bool IsLaunched => typeof(TMonoid).IsGenericType
+        ? typeof(S) == typeof(F64) && !ReduceTypes.Floats<T>()
+        : typeof(T) == typeof(S) && !ReduceTypes.Floats<S>();
 
     public static Delegate Body => (Action<TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>)Run;
 
@@ -67,6 +75,8 @@ internal readonly struct ReduceWide<TMonoid, S, T> : IKernel where TMonoid : str
 internal readonly struct ReduceWideParts<TMonoid, S> : IKernel where TMonoid : struct, IMonoid where S : unmanaged, IWideElement<S>
 {
     public static string Name => $"reduce_{TMonoid.Name}_parts_{S.Name}_wide";
+
+    public static bool IsLaunched => !typeof(TMonoid).IsGenericType && !ReduceTypes.Floats<S>();
 
     public static Delegate Body => (Action<TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F64>>)Run;
 

@@ -6,7 +6,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 // up by threads of its own. Integer atomics count and hand out places; which thread comes first changes where a list lies, never what it holds in the end.
 
 /// <summary>counts[id] := how many positions have this id. Counts begin at 0.</summary>
-internal readonly struct ScatterCount<S> : IKernel where S : unmanaged, IElement<S>
+internal readonly struct ScatterCount<S> : IKernel where S : unmanaged, IIndex<S>
 {
     public static string Name => $"scatter_count_{S.Name}";
 
@@ -16,7 +16,7 @@ internal readonly struct ScatterCount<S> : IKernel where S : unmanaged, IElement
     {
         int i = IKernel.Global;
         if (i >= positions) return;
-        int id = (int)S.Load(ids[i * idStep]).V;
+        int id = S.Id(ids[i * idStep]);
         if ((uint)id < (uint)tableRows) Atomic.Add(ref counts[id], 1);
     }
 }
@@ -41,7 +41,7 @@ internal readonly struct ScatterPlaces : IKernel
 }
 
 /// <summary>Puts every position into its id's list, in any order.</summary>
-internal readonly struct ScatterFill<S> : IKernel where S : unmanaged, IElement<S>
+internal readonly struct ScatterFill<S> : IKernel where S : unmanaged, IIndex<S>
 {
     public static string Name => $"scatter_fill_{S.Name}";
 
@@ -51,13 +51,13 @@ internal readonly struct ScatterFill<S> : IKernel where S : unmanaged, IElement<
     {
         int i = IKernel.Global;
         if (i >= positions) return;
-        int id = (int)S.Load(ids[i * idStep]).V;
+        int id = S.Id(ids[i * idStep]);
         if ((uint)id < (uint)tableRows) lists[Atomic.Add(ref free[id], 1)] = i;
     }
 }
 
 /// <summary>Orders every list: a position's place is the number of smaller ones in its list.</summary>
-internal readonly struct ScatterOrder<S> : IKernel where S : unmanaged, IElement<S>
+internal readonly struct ScatterOrder<S> : IKernel where S : unmanaged, IIndex<S>
 {
     public static string Name => $"scatter_order_{S.Name}";
 
@@ -68,7 +68,7 @@ internal readonly struct ScatterOrder<S> : IKernel where S : unmanaged, IElement
     {
         int i = IKernel.Global;
         if (i >= positions) return;
-        int id = (int)S.Load(ids[i * idStep]).V;
+        int id = S.Id(ids[i * idStep]);
         if ((uint)id >= (uint)tableRows) return;
         int start = starts[id], end = start + counts[id], rank = 0;
         for (int k = start; k < end; k++) rank += lists[k] < i ? 1 : 0;
@@ -80,10 +80,12 @@ internal readonly struct ScatterOrder<S> : IKernel where S : unmanaged, IElement
 /// table[id, …] += the rows of its list, in order, in float32. Threads belong to four columns of one position; those of a list's first one do the work.
 /// </summary>
 internal readonly struct ScatterSum<TAccess, S, T, TQ, Y, YQ> : IKernel
-    where TAccess : struct, IRowAccess where S : unmanaged, IElement<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
+    where TAccess : struct, IRowAccess where S : unmanaged, IIndex<S> where T : unmanaged, IElement<T> where TQ : unmanaged, IQuad<TQ, T>
     where Y : unmanaged, IElement<Y> where YQ : unmanaged, IQuad<YQ, Y>
 {
     public static string Name => $"scatter_sum_{S.Name}_{Y.Name}_{T.Name}{TAccess.Name}";
+
+    public static bool IsLaunched => typeof(Y) == typeof(Bf16) || typeof(T) == typeof(F32);
 
     public static Delegate Body =>
         (Action<ScatterSizes, ArrayView<S>, ArrayView<int>, ArrayView<int>, ArrayView<int>, ArrayView<Y>, ArrayView<T>>)Run;
@@ -93,7 +95,7 @@ internal readonly struct ScatterSum<TAccess, S, T, TQ, Y, YQ> : IKernel
     {
         int i = IKernel.Global, position = i / n.Lanes, lane = i - position * n.Lanes;
         if (position >= n.Positions) return;
-        int id = (int)S.Load(ids[position * n.IdStep]).V;
+        int id = S.Id(ids[position * n.IdStep]);
         if ((uint)id >= (uint)n.TableRows) return;
         int start = starts[id], count = counts[id];
         if (ordered[start] != position) return;

@@ -14,7 +14,7 @@ internal static class KernelCatalog
         [.. new[] { typeof(Tensor).Assembly, typeof(IKernel).Assembly }.SelectMany(a => a.GetTypes()).Where(t => t.IsValueType && !t.IsEnum && !t.IsByRefLike)];
 
     // Kernels that move bits take plain integers of the elements' size.
-    private static readonly Type[] s_bits = [typeof(byte), typeof(ushort), typeof(uint), typeof(ulong)];
+    private static readonly Type[] s_bits = [typeof(byte), typeof(ushort), typeof(uint), typeof(ulong), typeof(Bits16)];
 
     /// <summary>All kernel types.</summary>
     public static IReadOnlyList<Type> All { get; } = [.. s_structs.Where(t => typeof(IKernel).IsAssignableFrom(t)).SelectMany(Close).Where(IsLaunched)];

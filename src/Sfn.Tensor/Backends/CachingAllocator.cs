@@ -12,8 +12,10 @@ public sealed class CachingAllocator
     private const long Slack = 2 << 20;
     private readonly IBackend _backend;
     private readonly Lock _lock = new();
-    private readonly List<Bin> _bins = new(64);               // free blocks by size, ascending
+    private readonly FreeBlocks _free = new();
     private readonly ConcurrentQueue<Storage> _orphans = new();
+    private PrivatePool? _private;                              // of the capture that runs now
+    private int _privateThread;
 
     /// <summary>An empty cache over <paramref name="backend"/>'s memory.</summary>
     public CachingAllocator(IBackend backend) => _backend = backend;
@@ -22,7 +24,7 @@ public sealed class CachingAllocator
 
     internal Device Device => _backend.Device;
 
-    /// <summary>Bytes in blocks that are in use.</summary>
+    /// <summary>Bytes in blocks that are in use, and all that private pools hold.</summary>
     public long LiveBytes { get; private set; }
 
     /// <summary>Largest <see cref="LiveBytes"/> since <see cref="ResetPeak"/>.</summary>
@@ -48,11 +50,15 @@ public sealed class CachingAllocator
         lock (_lock)
         {
             if (!_orphans.IsEmpty) Adopt();
-            var storage = TakeFree(size) ?? new Storage(this, Request(size), size);
+            var pool = _private is { } current && _privateThread == Environment.CurrentManagedThreadId ? current : null;
+            var storage = (pool?.Free ?? _free).Take(size);
+            // What a private pool holds counts as live, free or not.
+            if (storage is not null) CachedBytes -= pool is null ? storage.Bytes : 0;
+            else storage = new Storage(this, Request(size), size) { Pool = pool };
             storage.Begin();
             storage.Op = Ops.Op.Current;
             storage.Module = ModulePath.Current;
-            LiveBytes += storage.Bytes;
+            LiveBytes += pool is null || pool.Add(storage) ? storage.Bytes : 0;
             PeakBytes = Math.Max(PeakBytes, LiveBytes);
             PeakReservedBytes = Math.Max(PeakReservedBytes, LiveBytes + CachedBytes);
             Memory.Count(storage, +1);
@@ -88,6 +94,54 @@ public sealed class CachingAllocator
         }
     }
 
+    /// <summary>
+    /// From now on this thread's requests are served from a pool of its own, until <see cref="EndPrivate"/>: for work that will be replayed at the same
+    /// addresses. Blocks of the pool return to it alone. Requests of other threads are not affected.
+    /// </summary>
+    /// <param name="pool">A pool of this allocator to go on with; null for a new one.</param>
+    /// <returns>The pool; dispose it when nothing will be replayed any more.</returns>
+    /// <exception cref="InvalidOperationException">There is an open one already, or it is disposed.</exception>
+    public PrivatePool BeginPrivate(PrivatePool? pool = null)
+    {
+        lock (_lock)
+        {
+            if (_private is not null) throw new InvalidOperationException($"Work on {Device} is being captured already; captures do not nest.");
+            if (pool is not null && (pool.Owner != this || pool.IsDisposed))
+                throw new InvalidOperationException("This pool is disposed, or belongs to another device.");
+            _privateThread = Environment.CurrentManagedThreadId;
+            return _private = pool ?? new PrivatePool(this);
+        }
+    }
+
+    /// <summary>Ends what <see cref="BeginPrivate"/> began. The pool's blocks, used and free, stay its own.</summary>
+    /// <exception cref="InvalidOperationException">None is open on this thread.</exception>
+    public void EndPrivate()
+    {
+        lock (_lock)
+        {
+            if (_private is null || _privateThread != Environment.CurrentManagedThreadId)
+                throw new InvalidOperationException("No private pool is open on this thread.");
+            _private = null;
+        }
+    }
+
+    // Free blocks go to the common cache; those in use follow when they are freed.
+    internal void Dissolve(PrivatePool pool)
+    {
+        lock (_lock)
+        {
+            if (_private == pool) _private = null;
+            Adopt();
+            foreach (var storage in pool.Blocks) storage.Pool = null;
+            while (pool.Free.TakeLargest() is { } storage)
+            {
+                LiveBytes -= storage.Bytes;
+                Cache(storage);
+            }
+            pool.Blocks.Clear();
+        }
+    }
+
     private void Adopt()
     {
         while (_orphans.TryDequeue(out var orphan))
@@ -100,39 +154,31 @@ public sealed class CachingAllocator
     private void TakeBack(Storage storage)
     {
         Memory.Count(storage, -1);
+        if (storage.Pool is { } pool)
+        {
+            pool.Free.Put(storage);
+            return;
+        }
         LiveBytes -= storage.Bytes;
+        Cache(storage);
+    }
+
+    private void Cache(Storage storage)
+    {
         CachedBytes += storage.Bytes;
-        int i = LowerBound(storage.Bytes);
-        if (i == _bins.Count || _bins[i].Bytes != storage.Bytes) _bins.Insert(i, new Bin(storage.Bytes));
-        _bins[i].Free.Push(storage);
+        _free.Put(storage);
         if (CachedBytes > CacheLimit) Shrink(CacheLimit);
     }
 
     private void Shrink(long limit)
     {
-        for (int i = _bins.Count - 1; i >= 0 && CachedBytes > limit; i--)
+        while (CachedBytes > limit && _free.TakeLargest() is { } storage)
         {
-            while (CachedBytes > limit && _bins[i].Free.TryPop(out var storage))
-            {
-                CachedBytes -= storage.Bytes;
-                _backend.Free(storage.Pointer, storage.Bytes);
-                storage.Pointer = 0;
-                GC.SuppressFinalize(storage);
-            }
-            if (_bins[i].Free.Count == 0) _bins.RemoveAt(i);
-        }
-    }
-
-    private Storage? TakeFree(long size)
-    {
-        long limit = Math.Min(2 * size, size + Slack);
-        for (int i = LowerBound(size); i < _bins.Count && _bins[i].Bytes <= limit; i++)
-        {
-            if (!_bins[i].Free.TryPop(out var storage)) continue;
             CachedBytes -= storage.Bytes;
-            return storage;
+            _backend.Free(storage.Pointer, storage.Bytes);
+            storage.Pointer = 0;
+            GC.SuppressFinalize(storage);
         }
-        return null;
     }
 
     private nint Request(long size)
@@ -151,24 +197,5 @@ public sealed class CachingAllocator
         throw new OutOfDeviceMemory(
             $"{_backend.Device} has no {Memory.Format(size)} left: {Memory.Format(LiveBytes)} are in use. " +
             $"Largest users: {Memory.LargestOwners(3)}. A smaller batch or context needs less.");
-    }
-
-    private int LowerBound(long size)
-    {
-        int low = 0, high = _bins.Count;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (_bins[middle].Bytes < size) low = middle + 1;
-            else high = middle;
-        }
-        return low;
-    }
-
-    private sealed class Bin(long bytes)
-    {
-        public long Bytes { get; } = bytes;
-
-        public Stack<Storage> Free { get; } = new();
     }
 }

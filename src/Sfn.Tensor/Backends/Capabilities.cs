@@ -43,6 +43,23 @@ public interface IRowKernels
     void NormWeightGrad(in View x, in View? mean, in View rstd, in View dy, in View dweight, in View? dbias, bool accumulate);
 }
 
+/// <summary>Optional, for devices that work while the host goes on: ids are checked without reading them back.</summary>
+/// <remarks>Without it ops read the ids and check them at once, which makes the host wait; host memory needs nothing else.</remarks>
+public interface IDeviceChecks
+{
+    /// <summary>
+    /// Queues the check that every id is in 0..size-1 or equal to <paramref name="ignore"/>. A violation is thrown as
+    /// <see cref="ShapeMismatch.OfIndex"/>, naming op and size, where the host waits next (<see cref="IBackend.Download"/>,
+    /// <see cref="IBackend.Synchronize"/>). Until then kernels may meet the bad id: they must not touch memory outside of their operands.
+    /// May be part of a captured graph; then every replay checks.
+    /// </summary>
+    /// <param name="ids">A dense vector of I32, U16 or U8.</param>
+    /// <param name="size">Number of allowed ids.</param>
+    /// <param name="ignore">An id that is allowed besides.</param>
+    /// <param name="op">Named in the error.</param>
+    void CheckIndices(in View ids, int size, int? ignore, string op);
+}
+
 /// <summary>Optional: cross-entropy of float32 logits in one or two passes.</summary>
 public interface ICrossEntropy
 {
@@ -51,6 +68,51 @@ public interface ICrossEntropy
     /// <paramref name="gradient"/> the logits become softmax − onehot (0 for ignored rows) in place.
     /// </summary>
     void CrossEntropy(in View logits, in View targets, int ignore, in View losses, bool gradient);
+}
+
+/// <summary>What decides which elements a dropout keeps.</summary>
+public readonly struct DropoutSpec
+{
+    /// <summary>An element is kept if its random word is at or above this: probability·2³².</summary>
+    public uint Threshold { get; init; }
+
+    /// <summary>Factor of the kept elements, 1/(1 − probability).</summary>
+    public float Kept { get; init; }
+
+    /// <summary>The seed, if <see cref="Memory"/> is null.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>I32 [2] in device memory, lower and upper half of the step's seed, from which the own seed follows by the streams.</summary>
+    public View? Memory { get; init; }
+
+    /// <summary>How many of the two streams apply to <see cref="Memory"/>: 0, 1 or 2.</summary>
+    public int Streams { get; init; }
+
+    /// <summary>Hash of the outer stream's name.</summary>
+    public ulong Stream0 { get; init; }
+
+    /// <summary>Hash of the inner stream's name.</summary>
+    public ulong Stream1 { get; init; }
+
+    /// <summary>The own seed that follows from the two halves in <see cref="Memory"/>: <see cref="Philox.Seed(ulong, ulong)"/> for each stream.</summary>
+    public ulong SeedOf(uint low, uint high)
+    {
+        ulong seed = (ulong)high << 32 | low;
+        if (Streams > 0) seed = Philox.Seed(seed, Stream0);
+        if (Streams > 1) seed = Philox.Seed(seed, Stream1);
+        return seed;
+    }
+}
+
+/// <summary>Optional: dropout without a mask in memory.</summary>
+public interface IDropout
+{
+    /// <summary>
+    /// y[i] := x[i]·factor(i), or y += …, where factor(i) is <see cref="DropoutSpec.Kept"/> if word i of Philox(seed) is at or above the threshold,
+    /// else 0. i counts elements in row-major order; both are dense, float32 or bfloat16, of one type, and may be the same memory. The gradient is the
+    /// same call on dy.
+    /// </summary>
+    void Dropout(in View x, in View y, in DropoutSpec spec, bool accumulate);
 }
 
 /// <summary>The operands of attention: q [batch, tq, heads, dim], k and v [batch, tk, kvHeads, dim], any strides but a dense last dimension.</summary>
@@ -105,18 +167,4 @@ public interface IRotary
 
     /// <summary>y := x [batch, tokens, heads, dim] rotated by the angles of positions start, start+1, …; tables are [positions, dim/2].</summary>
     void Rotate(in View x, in View y, in View cos, in View sin, int start, bool inverse);
-}
-
-/// <summary>Optional: optimizer steps in one pass over flat float32 storage.</summary>
-public interface IOptimizerKernels
-{
-    /// <summary>
-    /// One AdamW step (Loshchilov and Hutter 2019, torch's order): p·(1 − lr·decay) first, then −lr/correction1·m/(√v/√correction2 + ε).
-    /// The gradient is multiplied by <paramref name="gradScale"/> before use.
-    /// </summary>
-    void AdamW(in View p, in View g, in View m, in View v, double lr, double beta1, double beta2, double epsilon, double decay,
-        double correction1, double correction2, double gradScale);
-
-    /// <summary>One step of SGD as torch does it: g·gradScale + decay·p, momentum m (null without), p − lr·m.</summary>
-    void Sgd(in View p, in View g, in View? m, double lr, double momentum, double decay, double gradScale);
 }

@@ -71,14 +71,20 @@ public interface IBackend
     /// <summary>Frees what <see cref="Allocate"/> gave.</summary>
     void Free(nint pointer, long bytes);
 
-    /// <summary>Host to device; <paramref name="to"/> is contiguous.</summary>
+    /// <summary>
+    /// Host to device; <paramref name="to"/> is contiguous. The span has been copied when the call returns and may be changed at once; the device may still be
+    /// at work. A device that works by itself takes small uploads (a batch of ids, a step's settings) through a staging buffer, without waiting.
+    /// </summary>
     void Upload(ReadOnlySpan<byte> from, in View to);
 
-    /// <summary>Device to host; <paramref name="from"/> is contiguous.</summary>
+    /// <summary>Device to host; <paramref name="from"/> is contiguous. Waits for the work before it, and throws what queued checks have found.</summary>
     void Download(in View from, Span<byte> to);
 
-    /// <summary>Waits until all work is done.</summary>
+    /// <summary>Waits until all work is done, and throws what queued checks have found.</summary>
     void Synchronize();
+
+    /// <summary>What an error of the device's driver means: the device is lost. Null for all other errors.</summary>
+    DeviceLost? Lost(Exception error) => error as DeviceLost;
 
     /// <summary>Every element of y := value.</summary>
     void Fill(in View y, double value);

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Sfn.Autograd;
+using Sfn.Backends;
 
 namespace Sfn.Train;
 
@@ -32,7 +34,7 @@ public sealed class AdamW : Optimizer
     /// <summary>Takes over the parameters' storage and makes both moments, zero.</summary>
     /// <param name="parameters">Float32 parameters of one device, with different names.</param>
     /// <param name="options">Settings; null for the defaults.</param>
-    public AdamW(IReadOnlyList<Parameter> parameters, AdamWOptions? options = null) : base(parameters, (options ?? new()).Decay)
+    public AdamW(IReadOnlyList<Parameter> parameters, AdamWOptions? options = null) : base(parameters, (options ?? new()).Decay, AdamWSettings.Count)
     {
         Options = options ?? new();
         Rate(Options.Beta1);
@@ -49,22 +51,27 @@ public sealed class AdamW : Optimizer
 
     private protected override string Prefix => "adamw";
 
-    private protected override void Update(int begin, int end, double rate, bool decays, int step, double scale)
+    private protected override void Write(Span<float> settings, double rate, bool decays, int step) => MemoryMarshal.Write(
+        MemoryMarshal.AsBytes(settings),
+        new AdamWSettings(rate, Options.Beta1, Options.Beta2, Options.Epsilon, decays ? Options.WeightDecay : 0, step));
+
+    private protected override void Update(int begin, int end, in View? shadow, in View settings, Tensor scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end);
         View m = Flat.Range(_m, begin, end), v = Flat.Range(_v, begin, end);
-        double decay = decays ? Options.WeightDecay : 0;
-        double correction1 = 1 - Math.Pow(Options.Beta1, step), correction2 = 1 - Math.Pow(Options.Beta2, step);
         if (Kernels is { } kernels)
         {
-            kernels.AdamW(p, g, m, v, rate, Options.Beta1, Options.Beta2, Options.Epsilon, decay, correction1, correction2, scale);
+            kernels.AdamW(new() { P = p, G = g, M = m, V = v, Shadow = shadow, Scale = scale.View }, settings);
             return;
         }
+        // The eight floats of AdamWSettings, in their order.
+        var of = new Tensor[AdamWSettings.Count];
+        for (int i = 0; i < of.Length; i++) of[i] = new Tensor(settings.Select(0, i));
+        var (decay, keep1, keep2, add1, add2, step, root2, epsilon) = (of[0], of[1], of[2], of[3], of[4], of[5], of[6], of[7]);
         Tensor value = new(p), mean = new(m), square = new(v), gradient = new Tensor(g) * scale;
-        var newMean = mean * Options.Beta1 + gradient * (1 - Options.Beta1);
-        var newSquare = square * Options.Beta2 + gradient.Square() * (1 - Options.Beta2);
-        var root = newSquare.Sqrt() * (1 / Math.Sqrt(correction2)) + Options.Epsilon;
-        var changed = value * (1 - rate * decay) - newMean / root * (rate / correction1);
+        var newMean = mean * keep1 + gradient * add1;
+        var newSquare = square * keep2 + gradient.Square() * add2;
+        var changed = value * decay - newMean / (newSquare.Sqrt() * root2 + epsilon) * step;
         value.Backend.Copy(changed.View, p);
         value.Backend.Copy(newMean.View, m);
         value.Backend.Copy(newSquare.View, v);

@@ -91,11 +91,11 @@ internal sealed class FlatParameters
         return new Tensor(shaped).Keep();
     }
 
-    /// <summary>Σ g² over all parameters that have a gradient: one reduction if all have.</summary>
-    public double SumSquares()
+    /// <summary>Σ g² over all parameters that have a gradient, into a scalar on the device: one reduction if all have.</summary>
+    public void SumSquares(Tensor sum)
     {
         using var scope = Scope.Open("FlatParameters.SumSquares");
-        double sum = 0;
+        bool any = false;
         for (int begin = 0; begin < _segments.Length;)
         {
             if (!Takes(begin))
@@ -105,10 +105,13 @@ internal sealed class FlatParameters
             }
             int end = begin + 1;
             while (end < _segments.Length && Takes(end)) end++;
-            sum += Reductions.Run(new SumSquares(), new Tensor(Range(Gradients, begin, end)), Axes.All(1)).Item();
+            var part = any ? Tensor.Empty([], DType.F32, Device) : sum;
+            sum.Backend.Reduce(new SumSquares(), Range(Gradients, begin, end), part.View, 1);
+            if (any) sum.Backend.AddTo(part.View, sum.View);
+            any = true;
             begin = end;
         }
-        return sum;
+        if (!any) sum.Backend.Fill(sum.View, 0);
     }
 
     /// <summary>Whether all values are finite and far from overflow: one reduction, without memory.</summary>

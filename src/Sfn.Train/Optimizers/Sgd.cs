@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Sfn.Autograd;
+using Sfn.Backends;
 
 namespace Sfn.Train;
 
@@ -23,7 +25,7 @@ public sealed class Sgd : Optimizer
     /// <summary>Takes over the parameters' storage and makes the momentum, zero.</summary>
     /// <param name="parameters">Float32 parameters of one device, with different names.</param>
     /// <param name="options">Settings; null for the defaults.</param>
-    public Sgd(IReadOnlyList<Parameter> parameters, SgdOptions? options = null) : base(parameters, (options ?? new()).Decay)
+    public Sgd(IReadOnlyList<Parameter> parameters, SgdOptions? options = null) : base(parameters, (options ?? new()).Decay, SgdSettings.Count)
     {
         Options = options ?? new();
         if (!(Options.Momentum >= 0 && Options.Momentum < 1))
@@ -39,18 +41,22 @@ public sealed class Sgd : Optimizer
 
     private protected override string Prefix => "sgd";
 
-    private protected override void Update(int begin, int end, double rate, bool decays, int step, double scale)
+    private protected override void Write(Span<float> settings, double rate, bool decays, int step)
+        => MemoryMarshal.Write(MemoryMarshal.AsBytes(settings), new SgdSettings(rate, Options.Momentum, decays ? Options.WeightDecay : 0));
+
+    private protected override void Update(int begin, int end, in View? shadow, in View settings, Tensor scale)
     {
         View p = Flat.Range(Flat.Values, begin, end), g = Flat.Range(Flat.Gradients, begin, end), m = Flat.Range(_m, begin, end);
-        double decay = decays ? Options.WeightDecay : 0;
         if (Kernels is { } kernels)
         {
-            kernels.Sgd(p, g, m, rate, Options.Momentum, decay, scale);
+            kernels.Sgd(new() { P = p, G = g, M = m, Shadow = shadow, Scale = scale.View }, settings);
             return;
         }
+        // The first three floats of SgdSettings, in their order.
+        Tensor step = new(settings.Select(0, 0)), keep = new(settings.Select(0, 1)), decay = new(settings.Select(0, 2));
         Tensor value = new(p), momentum = new(m);
-        var newMomentum = momentum * Options.Momentum + (new Tensor(g) * scale + value * decay);
-        var changed = value - newMomentum * rate;
+        var newMomentum = momentum * keep + (new Tensor(g) * scale + value * decay);
+        var changed = value - newMomentum * step;
         value.Backend.Copy(changed.View, p);
         value.Backend.Copy(newMomentum.View, m);
     }

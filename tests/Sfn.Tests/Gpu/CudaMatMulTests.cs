@@ -1,7 +1,8 @@
 using global::Sfn.Backends;
 using global::Sfn.Backends.Ilgpu.Cuda;
+using global::Sfn.CudaEmulator;
 using global::Sfn.Ops;
-using Sfn.Tests.Gpu.Ptx;
+using HostMemory = Sfn.Tests.Gpu.Ptx.HostMemory;
 
 namespace Sfn.Tests.Gpu;
 
@@ -119,7 +120,7 @@ public class CudaMatMulTests
     /// <summary>Device memory is the CPU's; kernels run in the machine.</summary>
     private sealed class HostQueue : ICudaQueue, IDisposable
     {
-        private readonly MachineMemory _memory = new();
+        private readonly HostMemory _memory = new();
         private readonly List<Tensor> _rented = [];
 
         public List<string> Started { get; } = [];
@@ -148,8 +149,10 @@ public class CudaMatMulTests
         public unsafe void Start<T>(string name, Func<string> text, in Launch launch, in T parameter) where T : unmanaged
         {
             Started.Add(name);
+            var kernel = Assert.Single(PtxModule.Load(text()).Kernels.Values);
             fixed (T* p = &parameter)
-                new PtxMachine(new PtxProgram(text()), _memory).Run(launch.GridX, launch.GridY, launch.SharedBytes, new ReadOnlySpan<byte>(p, sizeof(T)));
+                kernel.Launch(new(launch.GridX, (int)launch.GridY, 1, launch.Threads, 1, 1, launch.SharedBytes), new ReadOnlySpan<byte>(p, sizeof(T)),
+                    _memory.Map(), statistics: false);
         }
 
         public void Dispose() => _memory.Dispose();

@@ -152,12 +152,16 @@ public class SizeTests : LeakCheck
 
     private static void Check(OpCase c)
     {
-        string size = $"{c.Name} {Shape.Create(c.Args[0].Shape)} ";
         var inputs = OpRun.Inputs(c);
-        OpResult actual = OpRun.Run(c, inputs, DType.F32, Device.Cpu, true), expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
-        Assert.Equal(expected.Shape, actual.Shape);
-        OpRun.Near(actual.Y, expected.Y, 5e-6, size + "result");
-        for (int i = 0; i < inputs.Length; i++)
-            if (expected.Gradients[i] is { } g) OpRun.Near(actual.Gradients[i]!, g, Math.Max(1e-5, c.GradientTolerance), $"{size}gradient {i}", floor: 1e-3);
+        var expected = OpRun.Run(c, inputs, DType.F64, Device.Reference, true);
+        foreach (var device in OpRun.Devices)
+        {
+            string size = $"{c.Name} {Shape.Create(c.Args[0].Shape)} on {device} ";
+            var actual = OpRun.Run(c, inputs, DType.F32, device, true);
+            Assert.Equal(expected.Shape, actual.Shape);
+            OpRun.Near(actual.Y, expected.Y, 5e-6, size + "result");
+            for (int i = 0; i < inputs.Length; i++)
+                if (expected.Gradients[i] is { } g) OpRun.Near(actual.Gradients[i]!, g, Math.Max(1e-5, c.GradientTolerance), $"{size}gradient {i}", floor: 1e-3);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using Sfn.Backends;
 using Sfn.Backends.Cpu;
 using Sfn.Kernels;
 using static Sfn.Tests.WalkerTests;
@@ -61,11 +62,14 @@ public unsafe class TrainingWalkerTests
     {
         const double Lr = 1e-2, Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, Decay = 0.1, Scale = 0.5;
         float[] p = Random(n, 1), g = Random(n, 2), m = new float[n], v = new float[n];
+        var shadow = new BFloat16[n];
         double[] ep = [.. p.Select(x => (double)x)], em = new double[n], ev = new double[n];
         for (int t = 1; t <= 3; t++)
         {
             double bc1 = 1 - Math.Pow(Beta1, t), bc2 = 1 - Math.Pow(Beta2, t);
-            fixed (float* pp = p, pg = g, pm = m, pv = v) AdamWWalker.Step(pp, pg, pm, pv, n, Lr, Beta1, Beta2, Eps, Decay, bc1, bc2, Scale);
+            var settings = new AdamWSettings(Lr, Beta1, Beta2, Eps, Decay, t);
+            fixed (float* pp = p, pg = g, pm = m, pv = v)
+            fixed (BFloat16* ps = shadow) AdamWWalker.Step(pp, pg, pm, pv, t == 3 ? ps : null, n, settings, (float)Scale);
             for (int i = 0; i < n; i++)
             {
                 double gradient = g[i] * Scale;
@@ -79,6 +83,7 @@ public unsafe class TrainingWalkerTests
         {
             Near(ep[i], p[i], 1e-6);
             Assert.Equal(ev[i], v[i], Math.Max(1e-12, 1e-6 * ev[i]));
+            Assert.Equal((BFloat16)p[i], shadow[i]);
         }
     }
 
@@ -91,10 +96,13 @@ public unsafe class TrainingWalkerTests
         const int N = 77;
         const double Lr = 0.1, Decay = 0.01;
         float[] p = Random(N, 1), g = Random(N, 2), b = new float[N];
+        var shadow = new BFloat16[N];
         double[] ep = [.. p.Select(x => (double)x)], eb = new double[N];
         for (int t = 0; t < 3; t++)
         {
-            fixed (float* pp = p, pg = g, pb = b) SgdWalker.Step(pp, pg, momentum == 0 ? null : pb, N, Lr, momentum, Decay, nesterov, 1);
+            var settings = new SgdSettings(Lr, momentum, Decay);
+            fixed (float* pp = p, pg = g, pb = b)
+            fixed (BFloat16* ps = shadow) SgdWalker.Step(pp, pg, momentum == 0 ? null : pb, t == 2 ? ps : null, N, settings, 1, nesterov);
             for (int i = 0; i < N; i++)
             {
                 double gradient = g[i] + Decay * ep[i];
@@ -103,5 +111,6 @@ public unsafe class TrainingWalkerTests
             }
         }
         for (int i = 0; i < N; i++) Near(ep[i], p[i], 1e-6);
+        for (int i = 0; i < N; i++) Assert.Equal((BFloat16)p[i], shadow[i]);
     }
 }

@@ -14,6 +14,8 @@ internal readonly struct CrossEntropyRows<TShape, TAccess, S, Q> : IKernel
 {
     public static string Name => $"cross_entropy_{S.Name}{TAccess.Name}_{TShape.Lanes}lanes";
 
+    public static bool IsLaunched => typeof(TShape) != typeof(Lanes8) && typeof(TShape) != typeof(Lanes64);
+
     public static Delegate Body => (Action<int, int, long, int, int, ArrayView<S>, ArrayView<I32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
@@ -52,18 +54,21 @@ internal readonly struct CrossEntropyRows<TShape, TAccess, S, Q> : IKernel
             if (counts && exists) loss = top.V - S.Load(logits[at + target]).V + G1.Log(sum).V;
             losses[row] = new F32(loss);
         }
-        if (gradient == 0) return;
         // The logit of the target must have been read before it is overwritten.
         Group.Barrier();
+        if (gradient == 0) return;
+        if (!counts)
+        {
+            for (int slot = 0; slot < slots; slot++) TAccess.Store<S, Q>(logits, at, lane, TShape.Lanes, slot, length, default);
+            return;
+        }
         G1 factor = new(1 / sum.V);
         for (int slot = slots - 1; slot >= 0; slot--)
         {
-            var v = TAccess.Load<S, Q>(logits, at, lane, TShape.Lanes, slot, length);
-            var p = Exponentials(v, rowShift);
-            p = Four.Of(Slope(p.A, factor, counts, target, TAccess.Exact(lane, TShape.Lanes, 0) + slot * 4 * TShape.Lanes),
-                Slope(p.B, factor, counts, target, TAccess.Exact(lane, TShape.Lanes, 1) + slot * 4 * TShape.Lanes),
-                Slope(p.C, factor, counts, target, TAccess.Exact(lane, TShape.Lanes, 2) + slot * 4 * TShape.Lanes),
-                Slope(p.D, factor, counts, target, TAccess.Exact(lane, TShape.Lanes, 3) + slot * 4 * TShape.Lanes));
+            var p = Exponentials(TAccess.Load<S, Q>(logits, at, lane, TShape.Lanes, slot, length), rowShift);
+            int hot = target - slot * 4 * TShape.Lanes;
+            p = Four.Of(Slope(p.A, factor, hot == TAccess.Exact(lane, TShape.Lanes, 0)), Slope(p.B, factor, hot == TAccess.Exact(lane, TShape.Lanes, 1)),
+                Slope(p.C, factor, hot == TAccess.Exact(lane, TShape.Lanes, 2)), Slope(p.D, factor, hot == TAccess.Exact(lane, TShape.Lanes, 3)));
             TAccess.Store<S, Q>(logits, at, lane, TShape.Lanes, slot, length, p);
         }
     }
@@ -73,6 +78,5 @@ internal readonly struct CrossEntropyRows<TShape, TAccess, S, Q> : IKernel
 
     private static Four Exponentials(in Four v, G1 shift) => Four.Of(G1.Exp(v.A - shift), G1.Exp(v.B - shift), G1.Exp(v.C - shift), G1.Exp(v.D - shift));
 
-    private static G1 Slope(G1 exponential, G1 factor, bool counts, int target, int column) =>
-        counts ? exponential * factor - new G1(column == target ? 1f : 0f) : new(0);
+    private static G1 Slope(G1 exponential, G1 factor, bool hot) => exponential * factor - new G1(hot ? 1f : 0f);
 }

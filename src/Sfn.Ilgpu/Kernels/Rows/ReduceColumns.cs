@@ -13,6 +13,8 @@ internal readonly struct ReduceColumns<TMonoid, TAccess, S, Q, T> : IKernel
 {
     public static string Name => $"reduce_{TMonoid.Name}_columns_{S.Name}{TAccess.Name}_{T.Name}";
 
+    public static bool IsLaunched => ReduceTypes.AreLaunched<TMonoid, S, T>();
+
     public static Delegate Body => (Action<TMonoid, Sizes, int, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>)Run;
 
     private static void Run(TMonoid monoid, Sizes outer, int columns, Sizes inner, int run, ArrayView<S> x, Steps xs, Steps xi, ArrayView<T> y, Steps ys)

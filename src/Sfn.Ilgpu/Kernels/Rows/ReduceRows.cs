@@ -15,6 +15,8 @@ internal readonly struct ReduceRows<TMonoid, TShape, TAccess, S, Q, T> : IKernel
 {
     public static string Name => $"reduce_{TMonoid.Name}_rows_{S.Name}{TAccess.Name}_{T.Name}_{TShape.Lanes}lanes";
 
+    public static bool IsLaunched => ReduceTypes.AreLaunched<TMonoid, S, T>() && typeof(TShape) != typeof(Lanes512);
+
     public static Delegate Body => (Action<TMonoid, Sizes, int, int, int, ArrayView<S>, Steps, ArrayView<T>, Steps>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
@@ -54,4 +56,14 @@ internal readonly struct Combining<TMonoid>(TMonoid monoid) : IMonoid where TMon
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L Combine<L>(L a, L b) where L : struct, ILane<L> => _monoid.Combine(a, b);
+}
+
+/// <summary>Which element types reductions are launched with, for the catalogue of kernels.</summary>
+internal static class ReduceTypes
+{
+    /// <summary>Results are of the elements' type, or float32 between two stages; second stages read float32.</summary>
+    public static bool AreLaunched<TMonoid, S, T>() =>
+        Floats<S>() && (typeof(T) == typeof(S) || typeof(T) == typeof(F32)) && (typeof(S) == typeof(F32) || !typeof(TMonoid).IsGenericType);
+
+    public static bool Floats<S>() => typeof(S) == typeof(F32) || typeof(S) == typeof(Bf16);
 }

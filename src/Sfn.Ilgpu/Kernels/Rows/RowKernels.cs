@@ -21,6 +21,8 @@ internal readonly struct RowInRegisters<TRow, TShape, TAccess, X, XQ, B, BQ, C, 
 {
     public static string Name => RowName.Of<TRow>($"{X.Name}_{B.Name}_{C.Name}{TAccess.Name}_{TShape.Lanes}lanes");
 
+    public static bool IsLaunched => RowName.IsLaunched<TRow, X, B, C>();
+
     public static Delegate Body => (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
@@ -84,6 +86,8 @@ internal readonly struct RowInPasses<TRow, TShape, TAccess, X, XQ, B, BQ, C, CQ>
 {
     public static string Name => RowName.Of<TRow>($"{X.Name}_{B.Name}_{C.Name}{TAccess.Name}_long");
 
+    public static bool IsLaunched => typeof(TShape) == typeof(Lanes512) && RowName.IsLaunched<TRow, X, B, C>();
+
     public static Delegate Body => (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
@@ -119,4 +123,12 @@ internal static class RowName
     /// <summary>The op with its type arguments: an op with a weight is another kernel than one without.</summary>
     public static string Of<TRow>(string rest) where TRow : struct, IRow =>
         $"{TRow.Name}_{string.Concat(typeof(TRow).GenericTypeArguments.Select(t => t.Name.ToLowerInvariant() + "_"))}{rest}";
+
+    /// <summary>Norms read a weight and perhaps a bias in float32; everything else has the type of the first input. No op is without a weight.</summary>
+    public static bool IsLaunched<TRow, X, B, C>() where TRow : struct, IRow
+    {
+        var affine = typeof(TRow).GenericTypeArguments;
+        if (affine.Length == 0) return typeof(B) == typeof(X) && typeof(C) == typeof(X);
+        return affine[0] != typeof(Ops.Rows.NoAffine) && typeof(B) == typeof(F32) && (typeof(C) == typeof(F32) || typeof(C) == typeof(X));
+    }
 }

@@ -40,12 +40,20 @@ internal sealed unsafe partial class CpuBackend
     public void CrossEntropy(in View logits, in View targets, int ignore, in View losses, bool gradient) => CrossEntropyWalker.Run(
         F(logits), logits.Strides[0], (int*)targets.Pointer, F(losses), logits.Shape[0], logits.Shape[1], ignore, gradient, 1f);
 
-    public void AdamW(in View p, in View g, in View m, in View v, double lr, double beta1, double beta2, double epsilon, double decay,
-        double correction1, double correction2, double gradScale)
-        => AdamWWalker.Step(F(p), F(g), F(m), F(v), p.Count, lr, beta1, beta2, epsilon, decay, correction1, correction2, gradScale);
+    public void Dropout(in View x, in View y, in DropoutSpec spec, bool accumulate)
+    {
+        ulong seed = spec.Memory is { } memory ? spec.SeedOf(((uint*)memory.Pointer)[0], ((uint*)memory.Pointer)[1]) : spec.Seed;
+        if (x.DType == DType.F32) DropoutWalker.Run(F(x), F(y), y.Count, seed, spec.Threshold, spec.Kept, accumulate);
+        else DropoutWalker.Run((BFloat16*)x.Pointer, (BFloat16*)y.Pointer, y.Count, seed, spec.Threshold, spec.Kept, accumulate);
+    }
 
-    public void Sgd(in View p, in View g, in View? m, double lr, double momentum, double decay, double gradScale)
-        => SgdWalker.Step(F(p), F(g), Pointer(m), p.Count, lr, momentum, decay, nesterov: false, gradScale);
+    public void AdamW(in AdamWViews v, in View settings) => AdamWWalker.Step(
+        F(v.P), F(v.G), F(v.M), F(v.V), Half(v.Shadow), v.P.Count, *(AdamWSettings*)settings.Pointer, *F(v.Scale));
+
+    public void Sgd(in SgdViews v, in View settings) => SgdWalker.Step(
+        F(v.P), F(v.G), F(v.M), Half(v.Shadow), v.P.Count, *(SgdSettings*)settings.Pointer, *F(v.Scale), nesterov: false);
+
+    private static BFloat16* Half(in View? view) => view is { } v ? (BFloat16*)v.Pointer : null;
 
     private static float* Pointer(in View? view) => view is { } v ? F(v) : null;
 }

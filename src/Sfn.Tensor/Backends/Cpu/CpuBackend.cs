@@ -9,7 +9,7 @@ namespace Sfn.Backends.Cpu;
 /// runs as the reference loops it inherits, or on a dense copy.
 /// </summary>
 internal sealed unsafe partial class CpuBackend(Device device)
-    : ReferenceBackend(device), IRowKernels, ICrossEntropy, IFlashAttention, IRotary, IOptimizerKernels
+    : ReferenceBackend(device), IRowKernels, ICrossEntropy, IFlashAttention, IRotary, IDropout, IOptimizerKernels
 {
     public override string Description =>
         $"{CpuPool.Threads} threads, {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit vectors";

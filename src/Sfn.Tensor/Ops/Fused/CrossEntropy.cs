@@ -29,11 +29,11 @@ namespace Sfn.Ops
             work.Backend.Copy(RowOps.Matrix(logits), work.View);
             var losses = Tensor.Empty([(int)targets.Count], work.DType, logits.Device);
             var ids = Losses.Targets(targets);
+            Indices.Check(ids, classes, ignore, Name);
             Losses.Rows(work, ids, ignore, losses, gradient: true);
-            int counted = Losses.Counted(ids, ignore);
             extras.A = work;
-            extras.B = Tensor.Scalar(1.0 / counted, work.DType, logits.Device);
-            return losses.Sum() * (1.0 / counted);
+            extras.B = Losses.Weight(ids, ignore, work.DType);
+            return losses.Sum() * extras.B;
         }
 
         /// <inheritdoc/>
@@ -78,7 +78,8 @@ namespace Sfn.Ops
             int classes = weight.Shape[0], rows = (int)targets.Count;
             Losses.Check(input.Shape.With(input.Rank - 1, classes), targets, ignore, Name);
             var ids = Losses.Targets(targets);
-            int counted = Losses.Counted(ids, ignore), chunk = Math.Min(ChunkRows, rows);
+            Indices.Check(ids, classes, ignore, Name);
+            int chunk = Math.Min(ChunkRows, rows);
             DType wide = input.DType.Wide();
             bool narrow = recording && wide != input.DType;
             var losses = Tensor.Empty([rows], wide, input.Device);
@@ -93,12 +94,9 @@ namespace Sfn.Ops
                 Losses.Rows(logits, ids.Over(ids.View.Narrow(0, at, n)), ignore, losses.Over(losses.View.Narrow(0, at, n)), recording);
                 if (narrow) slope.Backend.Copy(logits.View, slope.View.Narrow(0, at, n));
             }
-            if (recording)
-            {
-                extras.A = slope;
-                extras.B = Tensor.Scalar(1.0 / counted, wide, input.Device);
-            }
-            return losses.Sum() * (1.0 / counted);
+            var mean = Losses.Weight(ids, ignore, wide);
+            if (recording) (extras.A, extras.B) = (slope, mean);
+            return losses.Sum() * mean;
         }
 
         /// <inheritdoc/>
@@ -139,18 +137,20 @@ namespace Sfn.Ops
         /// <summary>Targets as a dense I32 vector.</summary>
         public static Tensor Targets(Tensor targets) => targets.To(DType.I32).Dense().Reshape((int)targets.Count);
 
-        public static int Counted(Tensor ids, int ignore)
+        /// <summary>
+        /// 1/(number of targets that count, at least 1), a scalar that the host never reads. Whole numbers up to 2²⁴ are exact in float32.
+        /// </summary>
+        public static Tensor Weight(Tensor ids, int ignore, DType dtype)
         {
-            int counted = 0;
-            foreach (int id in ids.ToArray<int>()) if (id != ignore) counted++;
-            return Math.Max(1, counted);
+            var wide = dtype == DType.F64 ? DType.F64 : DType.F32;
+            var counted = ids.NotEqualTo(Tensor.Full([], ignore, DType.I32, ids.Device)).To(wide).Sum();
+            return counted.Maximum(Tensor.Ones([], wide, ids.Device)).Reciprocal().To(dtype);
         }
 
+        /// <summary>Losses of the rows and, in place of the logits, softmax − onehot; the ids have been checked.</summary>
         public static void Rows(Tensor logits, Tensor ids, int ignore, Tensor losses, bool gradient)
         {
             int classes = logits.Shape[1];
-            foreach (int id in ids.ToArray<int>())
-                if (id != ignore && (uint)id >= (uint)classes) throw new ShapeMismatch($"cross_entropy: target {id} is outside the {classes} classes.");
             if (logits.DType == DType.F32 && logits.Backend is ICrossEntropy kernel)
             {
                 kernel.CrossEntropy(logits.View, ids.View, ignore, losses.View, gradient);

@@ -76,38 +76,6 @@ namespace Sfn.Ops
             if (into.Needs(2)) into.Add(2, dy.Gather(saved.Inputs.B));
         }
     }
-
-    /// <summary>Index vectors, checked on the host before a kernel trusts them.</summary>
-    internal static class Indices
-    {
-        public static View Flat(Tensor ids)
-        {
-            var dense = ids.Dense();
-            dense.View.TryReshape([(int)ids.Count], out var flat);
-            return flat;
-        }
-
-        public static View Checked(Tensor ids, int size, string op)
-        {
-            var flat = Flat(ids);
-            if (flat.Count == 0) return flat;
-            double low = ids.Over(flat).Min().Item(), high = ids.Over(flat).Max().Item();
-            if (low < 0 || high >= size) throw new ShapeMismatch($"{op}: index {(low < 0 ? low : high)} is outside 0..{size - 1}.");
-            return flat;
-        }
-
-        /// <summary>A dense tensor whose first <paramref name="rank"/> dimensions are folded into one.</summary>
-        public static View Rows(Tensor y, int rank)
-        {
-            Span<int> dims = stackalloc int[y.Rank - rank + 1];
-            long rows = 1;
-            for (int i = 0; i < rank; i++) rows *= y.Shape[i];
-            dims[0] = (int)rows;
-            for (int i = rank; i < y.Rank; i++) dims[i - rank + 1] = y.Shape[i];
-            y.View.TryReshape(Shape.Create(dims), out var view);
-            return view;
-        }
-    }
 }
 
 namespace Sfn

@@ -10,60 +10,36 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class AdamWWalker
 {
     /// <summary>
-    /// p ← p (1 − lr·wd); m ← β1 m + (1 − β1) g; v ← β2 v + (1 − β2) g²; p ← p − lr / bc1 · m / (√v / √bc2 + ε), where g is multiplied by
-    /// <paramref name="gradScale"/> first. Rates are float64: 1 − β2 in float32 would be off by 5e-5.
+    /// p ← p·Decay; m ← β1 m + (1 − β1) g; v ← β2 v + (1 − β2) g²; p ← p − Step · m / (√v·Root2 + ε), where g is multiplied by
+    /// <paramref name="scale"/> first. <paramref name="shadow"/> takes the new parameters in bfloat16, or is null.
     /// </summary>
-    public static void Step(float* p, float* g, float* m, float* v, long n, double lr, double beta1, double beta2, double eps, double weightDecay,
-        double biasCorrection1, double biasCorrection2, double gradScale)
-    {
-        var kernel = new Kernel
-        {
-            P = p,
-            G = g,
-            M = m,
-            V = v,
-            Rates = new Rates
-            {
-                Decay = (float)(1 - lr * weightDecay),
-                Keep1 = (float)beta1,
-                Keep2 = (float)beta2,
-                Add1 = (float)(1 - beta1),
-                Add2 = (float)(1 - beta2),
-                Step = (float)(lr / biasCorrection1),
-                Root2 = (float)(1 / Math.Sqrt(biasCorrection2)),
-                Epsilon = (float)eps,
-                Scale = (float)gradScale,
-            },
-        };
-        Chunked.Run(kernel, n, Chunked.Elements);
-    }
-
-    internal struct Rates
-    {
-        public float Decay, Keep1, Keep2, Add1, Add2, Step, Root2, Epsilon, Scale;
-    }
+    public static void Step(float* p, float* g, float* m, float* v, BFloat16* shadow, long n, in AdamWSettings settings, float scale)
+        => Chunked.Run(new Kernel { P = p, G = g, M = m, V = v, Shadow = shadow, Settings = settings, Scale = scale }, n, Chunked.Elements);
 
     private struct Kernel : IRangeKernel
     {
         public float* P, G, M, V;
-        public Rates Rates;
+        public BFloat16* Shadow;
+        public AdamWSettings Settings;
+        public float Scale;
 
         public readonly void Range(long begin, long count)
         {
             long done = 0;
-            if (Vector512.IsHardwareAccelerated) done = Range<Two<F16>>(Rates, P + begin, G + begin, M + begin, V + begin, 0, count);
-            else if (Vector256.IsHardwareAccelerated) done = Range<Two<F8>>(Rates, P + begin, G + begin, M + begin, V + begin, 0, count);
-            else if (Vector128.IsHardwareAccelerated) done = Range<Two<F4>>(Rates, P + begin, G + begin, M + begin, V + begin, 0, count);
-            Range<F1>(Rates, P + begin, G + begin, M + begin, V + begin, done, count);
+            if (Vector512.IsHardwareAccelerated) done = Range<Two<F16>>(Settings, Scale, P + begin, G + begin, M + begin, V + begin, 0, count);
+            else if (Vector256.IsHardwareAccelerated) done = Range<Two<F8>>(Settings, Scale, P + begin, G + begin, M + begin, V + begin, 0, count);
+            else if (Vector128.IsHardwareAccelerated) done = Range<Two<F4>>(Settings, Scale, P + begin, G + begin, M + begin, V + begin, 0, count);
+            Range<F1>(Settings, Scale, P + begin, G + begin, M + begin, V + begin, done, count);
+            if (Shadow != null) Halves.Round(P + begin, Shadow + begin, count);
         }
     }
 
     /// <summary>The elements that fill lanes; returns the first one not done.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static long Range<L>(in Rates rates, float* p, float* g, float* m, float* v, long i, long n) where L : struct, IVectorLane<L>
+    internal static long Range<L>(in AdamWSettings settings, float gradScale, float* p, float* g, float* m, float* v, long i, long n) where L : struct, IVectorLane<L>
     {
-        L decay = L.Of(rates.Decay), keep1 = L.Of(rates.Keep1), keep2 = L.Of(rates.Keep2), add1 = L.Of(rates.Add1), add2 = L.Of(rates.Add2);
-        L step = L.Of(rates.Step), root2 = L.Of(rates.Root2), epsilon = L.Of(rates.Epsilon), scale = L.Of(rates.Scale);
+        L decay = L.Of(settings.Decay), keep1 = L.Of(settings.Keep1), keep2 = L.Of(settings.Keep2), add1 = L.Of(settings.Add1);
+        L add2 = L.Of(settings.Add2), step = L.Of(settings.Step), root2 = L.Of(settings.Root2), epsilon = L.Of(settings.Epsilon), scale = L.Of(gradScale);
         for (; i <= n - L.Width; i += L.Width)
         {
             L gradient = L.Load(g + i) * scale;

@@ -8,19 +8,13 @@ namespace Sfn.Backends.Cpu;
 internal static unsafe class SgdWalker
 {
     /// <summary>
-    /// g ← gradScale·g + wd·p; b ← momentum·b + g; p ← p − lr·b, or p − lr (g + momentum·b) with <paramref name="nesterov"/>.
-    /// <paramref name="momenta"/> starts as zero and is null without momentum.
+    /// g ← scale·g + wd·p; b ← momentum·b + g; p ← p − lr·b, or p − lr (g + momentum·b) with <paramref name="nesterov"/>.
+    /// <paramref name="momenta"/> starts as zero and is null without momentum. <paramref name="shadow"/> takes the new parameters in bfloat16, or is null.
     /// </summary>
-    public static void Step(float* p, float* g, float* momenta, long n, double lr, double momentum, double weightDecay, bool nesterov, double gradScale)
+    public static void Step(float* p, float* g, float* momenta, BFloat16* shadow, long n, in SgdSettings settings, float scale, bool nesterov)
     {
-        var kernel = new Kernel
-        {
-            P = p,
-            G = g,
-            B = momenta,
-            Rates = new Rates { Step = (float)lr, Momentum = (float)momentum, Decay = (float)weightDecay, Scale = (float)gradScale, Nesterov = nesterov },
-        };
-        Chunked.Run(kernel, n, Chunked.Elements);
+        var rates = new Rates { Step = settings.Step, Momentum = settings.Momentum, Decay = settings.Decay, Scale = scale, Nesterov = nesterov };
+        Chunked.Run(new Kernel { P = p, G = g, B = momenta, Shadow = shadow, Rates = rates }, n, Chunked.Elements);
     }
 
     internal struct Rates
@@ -32,6 +26,7 @@ internal static unsafe class SgdWalker
     private struct Kernel : IRangeKernel
     {
         public float* P, G, B;
+        public BFloat16* Shadow;
         public Rates Rates;
 
         public readonly void Range(long begin, long count)
@@ -42,6 +37,7 @@ internal static unsafe class SgdWalker
             else if (Vector256.IsHardwareAccelerated) done = Range<Two<F8>>(Rates, P + begin, G + begin, b, 0, count);
             else if (Vector128.IsHardwareAccelerated) done = Range<Two<F4>>(Rates, P + begin, G + begin, b, 0, count);
             Range<F1>(Rates, P + begin, G + begin, b, done, count);
+            if (Shadow != null) Halves.Round(P + begin, Shadow + begin, count);
         }
     }
 

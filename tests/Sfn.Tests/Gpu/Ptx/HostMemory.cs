@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
+using global::Sfn.CudaEmulator;
 
 namespace Sfn.Tests.Gpu.Ptx;
 
-/// <summary>Memory for <see cref="PtxMachine"/>: allocations with exact ends, at addresses of a chosen alignment.</summary>
-internal sealed unsafe class MachineMemory : IDisposable
+/// <summary>Memory for the interpreter: allocations with exact ends, at addresses of a chosen alignment.</summary>
+internal sealed unsafe class HostMemory : IDisposable
 {
     private readonly List<(ulong Begin, ulong End)> _ranges = [];
     private readonly List<nint> _blocks = [];
@@ -19,7 +20,10 @@ internal sealed unsafe class MachineMemory : IDisposable
     }
 
     /// <summary>Memory of somebody else's.</summary>
-    public void Adopt(ulong begin, long bytes) => _ranges.Add((begin, begin + (ulong)bytes));
+    public void Adopt(ulong begin, long bytes)
+    {
+        if (!_ranges.Contains((begin, begin + (ulong)bytes))) _ranges.Add((begin, begin + (ulong)bytes));
+    }
 
     /// <summary>The bytes at an address, which must be aligned and inside one allocation.</summary>
     public Span<byte> At(ulong address, int bytes, int alignment, string who)
@@ -29,6 +33,9 @@ internal sealed unsafe class MachineMemory : IDisposable
         Assert.True(inside, $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
         return new((void*)address, bytes);
     }
+
+    /// <summary>All of them, for a launch.</summary>
+    public MemoryMap Map() => new(_ranges);
 
     public void Dispose()
     {
