@@ -15,6 +15,7 @@ internal partial class IlgpuBackend : IBackend, IDisposable
     private const long SlabBytes = 64L << 20;
     private readonly KernelCompiler _compiler;
     private readonly Slabs _slabs;
+    private readonly Staging _staging;
     private readonly Lock _launching = new();
     private Delegate?[] _kernels = new Delegate?[256];
 
@@ -26,6 +27,7 @@ internal partial class IlgpuBackend : IBackend, IDisposable
         _compiler = new KernelCompiler(accelerator, level);
         // ILGPU's OpenCL kernels hold a view's first element as a 32-bit number.
         _slabs = new Slabs(accelerator, Math.Min(SlabBytes, accelerator.MemorySize / 8));
+        _staging = new Staging(accelerator);
         Allocator = new CachingAllocator(this);
     }
 
@@ -45,37 +47,70 @@ internal partial class IlgpuBackend : IBackend, IDisposable
     {
         if (Accelerator is CLAccelerator && bytes > int.MaxValue) return 0;
         using var _ = Launching();
-        return _slabs.Allocate(bytes);
+        try { return _slabs.Allocate(bytes); }
+        catch (Exception error) when (Lost(error) is { } lost) { throw lost; }
     }
 
     public void Free(nint pointer, long bytes)
     {
         using var _ = Launching();
-        _slabs.Free(pointer, bytes);
+        try { _slabs.Free(pointer, bytes); }
+        catch (Exception error) when (Lost(error) is not null) { }     // the memory is gone with the device
     }
 
     public void Upload(ReadOnlySpan<byte> from, in View to)
     {
         if (from.IsEmpty) return;
+        Refuse("An upload");
         using var _ = Launching();
-        var target = On<byte>(to).SubView(0, from.Length);
-        target.CopyFromCPU(Stream, from);
-        Stream.Synchronize();
+        try
+        {
+            var target = On<byte>(to).SubView(0, from.Length);
+            if (_staging.TryUpload(Stream, from, target)) return;
+            target.CopyFromCPU(Stream, from);
+            Stream.Synchronize();
+        }
+        catch (Exception error) when (Lost(error) is { } lost) { throw lost; }
     }
 
     public void Download(in View from, Span<byte> to)
     {
         if (to.IsEmpty) return;
+        Refuse("A download");
         using var _ = Launching();
-        On<byte>(from).SubView(0, to.Length).CopyToCPU(Stream, to);
-        Stream.Synchronize();
-        ThrowFound();
+        try
+        {
+            On<byte>(from).SubView(0, to.Length).CopyToCPU(Stream, to);
+            Wait();
+        }
+        catch (Exception error) when (Lost(error) is { } lost) { throw lost; }
     }
 
     public void Synchronize()
     {
+        Refuse("Waiting for the device");
         using var _ = Launching();
+        try { Wait(); }
+        catch (Exception error) when (Lost(error) is { } lost) { throw lost; }
+    }
+
+    public DeviceLost? Lost(Exception error)
+    {
+        if (error is DeviceLost known) return known;
+        if (!DriverErrors.IsDriver(error)) return null;
+        var cause = error;
+        while (cause.InnerException is { } inner) cause = inner;
+        return new DeviceLost(
+            $"{Device} ({Accelerator.Name}) has failed: {cause.Message.TrimEnd('.', '\n', ' ')}. It cannot be used again in this process; its driver's log says more.", error);
+    }
+
+    /// <summary>Throws what cannot be done while work is being captured.</summary>
+    private protected virtual void Refuse(string call) { }
+
+    private void Wait()
+    {
         Stream.Synchronize();
+        _staging.Rewind();
         ThrowFound();
     }
 
@@ -85,6 +120,7 @@ internal partial class IlgpuBackend : IBackend, IDisposable
     public virtual void Dispose()
     {
         _compiler.Dispose();
+        _staging.Dispose();
         _slabs.Dispose();
         Stream.Dispose();
         Accelerator.Dispose();

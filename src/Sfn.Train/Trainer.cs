@@ -102,19 +102,19 @@ public sealed partial class Trainer : IDisposable
     {
         try
         {
-            return Train(cancellation, progress);
+            return Loop(cancellation, progress);
         }
         catch (OutOfDeviceMemory error)
         {
             throw Full(error);
         }
-        catch (DeviceLost error)
+        catch (Exception error) when (Model.Device.Backend.Lost(error) is { } lost)
         {
-            throw Lost(error);
+            throw Lost(lost);
         }
     }
 
-    private TrainSummary Train(CancellationToken cancellation, IProgress<TrainProgress>? progress)
+    private TrainSummary Loop(CancellationToken cancellation, IProgress<TrainProgress>? progress)
     {
         var clock = Stopwatch.StartNew();
         var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };

@@ -83,6 +83,9 @@ public interface IBackend
     /// <summary>Waits until all work is done, and throws what queued checks have found.</summary>
     void Synchronize();
 
+    /// <summary>What an error of the device's driver means: the device is lost. Null for all other errors.</summary>
+    DeviceLost? Lost(Exception error) => error as DeviceLost;
+
     /// <summary>Every element of y := value.</summary>
     void Fill(in View y, double value);
 
