@@ -33,7 +33,7 @@ public class FaultTests
     {
         var refusal = Assert.Throws<PtxRejectedException>(() => PtxModule.Load(Kernels.Text(body)));
         Assert.Contains(named, refusal.Message);
-        Assert.Equal(13, refusal.Line);
+        Assert.Equal(14, refusal.Line);
     }
 
     [Fact]

@@ -75,7 +75,7 @@ public class InterpreterTests
             add.u32 %r1, %r1, %r3;
             {Kernels.StoreR1}
             """);
-        for (uint lane = 0; lane < 32; lane++) Assert.Equal(unchecked(lane * (lane - 1) / 2 + (lane % 2 == 0 ? 2000 : 1000) + ~(1u << 5)), result[lane]);
+        for (uint lane = 0; lane < 32; lane++) Assert.Equal(unchecked(lane * (lane - 1) / 2 + (lane % 2 == 0 ? 2000u : 1000u) + ~(1u << 5)), result[lane]);
     }
 
     [Fact]
