@@ -34,12 +34,13 @@ internal static class Kernels
         st.global.u32 [%rd1], %r1;
         """;
 
-    /// <summary>The numbers after a launch of one block.</summary>
-    public static uint[] Run(string body, int threads = 32, int count = 64, string declarations = "", int shared = 0)
+    /// <summary>The numbers after a launch of one block; before it they are those of <paramref name="values"/>, then zeros.</summary>
+    public static uint[] Run(string body, int threads = 32, int count = 64, string declarations = "", int shared = 0, uint[]? values = null)
     {
         using var memory = new HostMemory();
         ulong address = memory.Allocate(4 * count);
         memory.At(address, 4 * count, 4, "the test").Clear();
+        values?.CopyTo(MemoryMarshal.Cast<byte, uint>(memory.At(address, 4 * count, 4, "the test")));
         Assert.Single(PtxModule.Load(Text(body, declarations)).Kernels.Values)
             .Launch(new(1, 1, 1, threads, 1, 1, shared), MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in address)), memory.Map());
         return MemoryMarshal.Cast<byte, uint>(memory.At(address, 4 * count, 4, "the test")).ToArray();
