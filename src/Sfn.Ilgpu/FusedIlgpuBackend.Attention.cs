@@ -8,6 +8,8 @@ internal partial class FusedIlgpuBackend : IFlashAttention, IAttentionDevice
 {
     AcceleratorStream IAttentionDevice.Stream => Stream;
 
+    bool IFlashAttention.Takes(DType activations) => PortableAttention.Supports(activations);
+
     public virtual void Attention(in AttentionViews views)
     {
         using var _ = Launching();

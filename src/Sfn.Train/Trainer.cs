@@ -102,7 +102,7 @@ public sealed partial class Trainer : IDisposable
     {
         try
         {
-            return Train(cancellation, progress);
+            return Loop(cancellation, progress);
         }
         catch (OutOfDeviceMemory error)
         {
@@ -114,7 +114,7 @@ public sealed partial class Trainer : IDisposable
         }
     }
 
-    private TrainSummary Train(CancellationToken cancellation, IProgress<TrainProgress>? progress)
+    private TrainSummary Loop(CancellationToken cancellation, IProgress<TrainProgress>? progress)
     {
         var clock = Stopwatch.StartNew();
         var now = new TrainProgress { Step = Step, Steps = Config.Steps, Tokens = _state.Tokens, ValLoss = _state.ValLoss };

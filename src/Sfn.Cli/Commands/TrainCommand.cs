@@ -22,7 +22,8 @@ internal static class TrainCommand
         {
             Remarks = "Values come from the preset (or --config), then from the other options. A configuration file takes the same names with underscores, as a run's config.json " +
                 "shows, and also log_every, checkpoint_every and decay (all or matrices).\n" +
-                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input has exit code 2.",
+                "Ctrl-C finishes the step, writes a checkpoint and says how to resume (exit code 130); a second Ctrl-C ends at once. Bad input and too little memory have exit code 2, " +
+                "a device that has failed 70; the last good checkpoint is named.",
         };
         Option[] changes = [.. data.All, .. model.All, .. training.All, .. run.All.Except([run.Resume, run.Threads])];
         foreach (var option in (Option[])[.. data.All, .. model.All, .. training.All, .. run.All]) command.Add(option);

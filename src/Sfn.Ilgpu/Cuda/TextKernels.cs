@@ -14,6 +14,7 @@ internal static class TextKernels
                 if (kernel.Kind == GemmKind.Tf32) yield return (kernel.Name + ".sm_90", kernel.Text(hopper: true));
             }
             yield return (GemmReduce.Name, GemmReduce.Text);
+            foreach (var kernel in FlashKernel.All) yield return (kernel.Name, kernel.Build);
         }
     }
 }

@@ -124,6 +124,7 @@ internal readonly struct I32(int v) : IIndex<I32>, IWideElement<I32>
         new(double.IsNaN(x.V) ? 0 : x.V >= 2147483647.0 ? int.MaxValue : x.V <= -2147483648.0 ? int.MinValue : (int)x.V);
 }
 
+// Unsigned elements are masked where they are read: ILGPU widens them with a sign.
 internal readonly struct U16(ushort v) : IIndex<U16>, IWideElement<U16>
 {
     public readonly ushort V = v;
@@ -131,16 +132,16 @@ internal readonly struct U16(ushort v) : IIndex<U16>, IWideElement<U16>
     public static string Name => "u16";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Id(U16 x) => x.V;
+    public static int Id(U16 x) => x.V & 0xFFFF;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G1 Load(U16 x) => new((int)x.V);
+    public static G1 Load(U16 x) => new(x.V & 0xFFFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U16 Store(G1 x) => new((ushort)(x.V > 0 ? x.V >= 65535f ? 65535 : (int)x.V : 0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G64 LoadWide(U16 x) => new((int)x.V);
+    public static G64 LoadWide(U16 x) => new(x.V & 0xFFFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U16 StoreWide(G64 x) => new((ushort)(x.V > 0 ? x.V >= 65535.0 ? 65535 : (int)x.V : 0));
@@ -153,16 +154,16 @@ internal readonly struct U8(byte v) : IIndex<U8>, IWideElement<U8>
     public static string Name => "u8";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Id(U8 x) => x.V;
+    public static int Id(U8 x) => x.V & 0xFF;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G1 Load(U8 x) => new((int)x.V);
+    public static G1 Load(U8 x) => new(x.V & 0xFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U8 Store(G1 x) => new((byte)(x.V > 0 ? x.V >= 255f ? 255 : (int)x.V : 0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static G64 LoadWide(U8 x) => new((int)x.V);
+    public static G64 LoadWide(U8 x) => new(x.V & 0xFF);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U8 StoreWide(G64 x) => new((byte)(x.V > 0 ? x.V >= 255.0 ? 255 : (int)x.V : 0));

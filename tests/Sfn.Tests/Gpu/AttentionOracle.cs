@@ -11,7 +11,8 @@ internal sealed class AttentionOracle
 
     public double Scale => 1f / MathF.Sqrt(Dim);
 
-    public override string ToString() => $"batch {Batch}, tq {Tq}, tk {Tk}, heads {Heads}/{KvHeads}, dim {Dim}{(Causal ? ", causal" : "")}{(Mask is null ? "" : ", masked")}";
+    public override string ToString() =>
+        $"batch {Batch}, tq {Tq}, tk {Tk}, heads {Heads}/{KvHeads}, dim {Dim}{(Causal ? ", causal" : "")}{(Mask is null ? "" : ", masked")}";
 
     /// <summary>Random operands (rounded by <paramref name="round"/>), a random mask if asked for, and the expected results.</summary>
     public AttentionOracle Fill(int seed, bool masked, Func<float, float>? round = null)

@@ -15,6 +15,7 @@ public sealed class PortableAttentionTests
     [InlineData(1, 97, 97, 1, 1, 128)]
     [InlineData(1, 40, 40, 2, 1, 200)]
     [InlineData(1, 33, 90, 1, 1, 256)]
+    [InlineData(1, 20, 30, 1, 1, 320)]
     [InlineData(2, 65, 129, 4, 2, 20)]
     [InlineData(2, 90, 20, 4, 2, 16)]
     public void EqualsTheFormula(int batch, int tq, int tk, int heads, int kvHeads, int dim) => Check(batch, tq, tk, heads, kvHeads, dim);
@@ -24,6 +25,7 @@ public sealed class PortableAttentionTests
     [InlineData(2, 5, 20, 4, 2, 64)]
     [InlineData(1, 1, 1000, 2, 1, 128)]
     [InlineData(1, 3, 700, 2, 1, 256)]
+    [InlineData(1, 2, 600, 1, 1, 300)]
     [InlineData(1, 40, 600, 1, 1, 64)]
     public void FewQueriesCutTheKeysIntoParts(int batch, int tq, int tk, int heads, int kvHeads, int dim) => Check(batch, tq, tk, heads, kvHeads, dim);
 
@@ -32,6 +34,26 @@ public sealed class PortableAttentionTests
     [InlineData(1, 5, 0)]
     [InlineData(0, 5, 5)]
     public void NothingIsAlsoAProblem(int batch, int tq, int tk) => Check(batch, tq, tk, 1, 1, 8);
+
+    [Theory]
+    [InlineData(1, 70, 70, 2, 1, 64)]
+    [InlineData(1, 2, 600, 2, 1, 80)]
+    public void BFloat16IsStorageOnly(int batch, int tq, int tk, int heads, int kvHeads, int dim)
+    {
+        var kernel = Kernel(out var device);
+        Assert.SkipUnless(kernel.Takes(DType.BF16), $"{device} takes float32 only.");
+        var x = new AttentionOracle { Batch = batch, Tq = tq, Tk = tk, Heads = heads, KvHeads = kvHeads, Dim = dim, Causal = true }
+            .Fill(5, masked: false, value => (float)(BFloat16)value);
+        using var scope = new Scope();
+        var run = new Run(x, device, packed: false, DType.BF16);
+        kernel.Attention(run.Views);
+        kernel.AttentionGrad(run.Views, run.DO.View, run.DQ.View, run.DK.View, run.DV.View);
+        x.Near(x.Lse, run.Lse.ToArray(), 4e-6, "lse");
+        x.Near(x.O, run.O.ToArray(), 4e-3, "o");
+        x.Near(x.DQ, run.DQ.ToArray(), 1e-2, "dq");
+        x.Near(x.DK, run.DK.ToArray(), 1e-2, "dk");
+        x.Near(x.DV, run.DV.ToArray(), 1e-2, "dv");
+    }
 
     [Fact]
     public void NaNReachesItsRowOnly()
@@ -96,16 +118,18 @@ public sealed class PortableAttentionTests
         return (IFlashAttention)probe.Backend;
     }
 
-    /// <summary>A problem on a device. Packed puts q, k and v into one [batch, token, q | k | v] tensor, as a fused projection does; results start as NaN.</summary>
+    /// <summary>
+    /// A problem on a device. Packed puts q, k and v into one [batch, token, q | k | v] tensor, as a fused projection does; results start as NaN.
+    /// </summary>
     private sealed class Run
     {
         public readonly Tensor O, Lse, DO, DQ, DK, DV;
         public readonly AttentionViews Views;
 
-        public Run(AttentionOracle x, Device device, bool packed = false)
+        public Run(AttentionOracle x, Device device, bool packed = false, DType dtype = DType.F32)
         {
             Shape q = [x.Batch, x.Tq, x.Heads, x.Dim], k = [x.Batch, x.Tk, x.KvHeads, x.Dim];
-            var (tq, tk, tv) = (Tensor.From(x.Q, q, device), Tensor.From(x.K, k, device), Tensor.From(x.V, k, device));
+            var (tq, tk, tv) = (Make(x.Q, q), Make(x.K, k), Make(x.V, k));
             (DQ, DK, DV) = (Junk(q), Junk(k), Junk(k));
             if (packed)
             {
@@ -113,18 +137,20 @@ public sealed class PortableAttentionTests
                 (tq, tk, tv) = Parts(joined, x);
                 (DQ, DK, DV) = Parts(Junk(joined.Shape), x);
             }
-            (O, Lse, DO) = (Junk(q), Junk([x.Batch, x.Heads, x.Tq]), Tensor.From(x.DO, q, device));
+            (O, Lse, DO) = (Junk(q), Tensor.From(new float[x.Lse.Length], [x.Batch, x.Heads, x.Tq], device), Make(x.DO, q));
             Views = new()
             {
                 Q = tq.View, K = tk.View, V = tv.View, O = O.View, Lse = Lse.View, Scale = (float)x.Scale, Causal = x.Causal,
                 Mask = x.Mask is null ? null : Tensor.From(x.Mask, [x.Batch, x.Tk], device).To(DType.Bool).View,
             };
 
+            Tensor Make(float[] values, Shape shape) => Tensor.From(values, shape, device).To(dtype);
+
             Tensor Junk(Shape shape)
             {
                 var junk = new float[shape.Count];
                 Array.Fill(junk, float.NaN);
-                return Tensor.From(junk, shape, device);
+                return Make(junk, shape);
             }
         }
 

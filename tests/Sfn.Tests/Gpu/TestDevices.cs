@@ -4,7 +4,8 @@ using global::Sfn.Backends.Ilgpu;
 namespace Sfn.Tests.Gpu;
 
 /// <summary>
-/// Which devices the tests run on: the CPU, and the one that the environment variable SFN_TEST_DEVICE names, for example <c>opencl:0</c>.
+/// Which devices the tests run on: the CPU, and the one that the environment variable SFN_TEST_DEVICE names, for example <c>opencl:0</c>. CUDA kernels run in
+/// the emulator if the driver that the process finds is the emulated one.
 /// </summary>
 internal static class TestDevices
 {
@@ -18,6 +19,7 @@ internal static class TestDevices
     internal static void Initialize()
     {
         if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } name) return;
+        global::Sfn.CudaEmulator.CudaEmulator.Install();
         IlgpuDevices.Register();
         Extra = Device.Get(name);
     }

@@ -198,9 +198,12 @@ public class DTypeTests : LeakCheck
                 foreach (var to in all)
                 {
                     var expected = a.To(to).To(DType.F64).ToArray<double>();
-                    Assert.Equal(expected, a.To(Device.Cpu).To(to).To(DType.F64).ToArray<double>());
-                    // The same through strides.
-                    if (n > 1) Assert.Equal(expected, a.To(Device.Cpu).Reshape(1, n).Transpose().Expand([n, 2]).To(to)[.., 1].To(DType.F64).ToArray<double>());
+                    foreach (var device in OpRun.Devices)
+                    {
+                        Assert.Equal(expected, a.To(device).To(to).To(DType.F64).ToArray<double>());
+                        // The same through strides.
+                        if (n > 1) Assert.Equal(expected, a.To(device).Reshape(1, n).Transpose().Expand([n, 2]).To(to)[.., 1].To(DType.F64).ToArray<double>());
+                    }
                 }
             }
         }

@@ -106,6 +106,72 @@ public class AllocatorTests
     }
 
     [Fact]
+    public void A_private_pool_keeps_its_blocks_until_it_is_disposed()
+    {
+        var backend = new Counting(long.MaxValue);
+        var allocator = new CachingAllocator(backend);
+        Release(Rent(8192));
+        Assert.Equal((0, 8192), (allocator.LiveBytes, allocator.CachedBytes));
+
+        var pool = allocator.BeginPrivate();
+        // The common cache is not touched; what is freed inside is used again inside.
+        var first = Rent(8192);
+        Assert.Equal((2, 8192, 8192), (backend.Asked, allocator.LiveBytes, allocator.CachedBytes));
+        nint address = first.Pointer;
+        Release(first);
+        Assert.Equal(8192, allocator.LiveBytes);
+        first = Rent(8192);
+        Assert.Equal(address, first.Pointer);
+        var result = Rent(4096);
+        Assert.Contains("do not nest", Assert.Throws<InvalidOperationException>(() => allocator.BeginPrivate()).Message, StringComparison.Ordinal);
+        // Other threads go on with the common cache.
+        Storage? foreign = null;
+        var thread = new Thread(() => foreign = Rent(8192));
+        thread.Start();
+        thread.Join();
+        Assert.Equal(3, backend.Asked);
+        Release(foreign!);
+        Release(first);
+        allocator.EndPrivate();
+        Assert.Throws<InvalidOperationException>(allocator.EndPrivate);
+        Assert.Equal((8192 + 4096, 8192 + 4096), (pool.Bytes, allocator.LiveBytes));
+
+        // Outside nobody gets the pool's free block, and emptying the cache leaves it alone.
+        var outside = Rent(8192);
+        Assert.NotEqual(address, outside.Pointer);
+        var more = Rent(8192);
+        Assert.NotEqual(address, more.Pointer);
+        Release(outside);
+        Release(more);
+        allocator.Trim();
+        Assert.Equal(pool.Bytes, backend.Held);
+        // Going on with the pool finds it.
+        allocator.BeginPrivate(pool);
+        first = Rent(8192);
+        Assert.Equal(address, first.Pointer);
+        Release(first);
+        allocator.EndPrivate();
+
+        pool.Dispose();
+        pool.Dispose();
+        Assert.Equal((4096, 8192), (allocator.LiveBytes, allocator.CachedBytes));
+        Release(result);
+        Assert.Equal((0, 8192 + 4096), (allocator.LiveBytes, allocator.CachedBytes));
+        Assert.Throws<InvalidOperationException>(() => allocator.BeginPrivate(pool));
+        Assert.Equal(address, Rent(8192).Pointer);
+        Assert.True(allocator.PeakReservedBytes >= allocator.PeakBytes);
+
+        Storage Rent(int size)
+        {
+            var block = allocator.Rent(size);
+            block.Retain();
+            return block;
+        }
+
+        static void Release(Storage block) => block.Release("the test");
+    }
+
+    [Fact]
     public void Tensors_outside_of_scopes_are_found_by_the_garbage_collector()
     {
         Memory.Trim();

@@ -47,6 +47,8 @@ internal sealed unsafe class ReplayBackend : IBackend, IRowKernels, ICrossEntrop
     /// <summary>Work that was queued call by call.</summary>
     public int Calls { get; private set; }
 
+    public bool Takes(DType activations) => _cpu.Takes(activations);
+
     /// <summary>A device of its own name.</summary>
     public static ReplayBackend New(out Device device)
     {

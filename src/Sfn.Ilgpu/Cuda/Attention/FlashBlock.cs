@@ -3,7 +3,9 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// <summary>Which rows of which head a block computes, and the registers that every attention kernel needs.</summary>
 internal sealed class FlashBlock
 {
-    /// <summary>Blocks of one head follow each other, so that they find its operands in the cache; the last rows, which see the most keys, come first.</summary>
+    /// <summary>
+    /// Blocks of one head follow each other, so that they find its operands in the cache; the last rows, which see the most keys, come first.
+    /// </summary>
     /// <param name="w">Writer.</param>
     /// <param name="kernel">Kernel.</param>
     /// <param name="p">Parameters.</param>
@@ -22,7 +24,8 @@ internal sealed class FlashBlock
         First = w.U32("first");
         Head = w.U32("head");
         Batch = w.U32("batch");
-        string block = w.U32("block"), tiles = p[nameof(FlashParameters.Tiles)], heads = p[kernel.Pass == FlashPass.KeyGrad ? nameof(FlashParameters.KvHeads) : nameof(FlashParameters.Heads)];
+        string block = w.U32("block"), tiles = p[nameof(FlashParameters.Tiles)];
+        string heads = p[kernel.Pass == FlashPass.KeyGrad ? nameof(FlashParameters.KvHeads) : nameof(FlashParameters.Heads)];
         w.Op($"mov.u32 {Thread}, %tid.x");
         if (nothing is not null) w.Op($"add.u32 {Thread}, {Thread}, {nothing}");
         w.Op($"and.b32 {Lane}, {Thread}, 31");

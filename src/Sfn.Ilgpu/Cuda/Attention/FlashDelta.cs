@@ -1,8 +1,8 @@
 namespace Sfn.Backends.Ilgpu.Cuda;
 
 /// <summary>
-/// D = rowsum(dO ∘ O) of every row, and what is added to its scores: −lse · log2 e, −∞ for a row without keys, whose weights are then 2^−∞ = 0. A power of two of
-/// lanes shares a row, each takes 16 bytes.
+/// D = rowsum(dO ∘ O) of every row, and what is added to its scores: −lse · log2 e, −∞ for a row without keys, whose weights are then
+/// 2^−∞ = 0. A power of two of lanes shares a row, each takes 16 bytes.
 /// </summary>
 internal static class FlashDelta
 {

@@ -177,7 +177,8 @@ internal static class FlashForward
     }
 
     // A thread's maxima and sums to shared memory and back.
-    private static void NoteRows(PtxWriter w, FlashKernel kernel, FlashBlock block, string[] tops, string[] totals, bool store, bool withTops = true, bool withTotals = true)
+    private static void NoteRows(PtxWriter w, FlashKernel kernel, FlashBlock block, string[] tops, string[] totals, bool store,
+        bool withTops = true, bool withTotals = true)
     {
         if (!kernel.NotesRows) return;
         string at = w.U32("rows_at");
@@ -195,7 +196,8 @@ internal static class FlashForward
     private static void Finish(PtxWriter w, FlashKernel kernel, FlashFields p, FlashBlock block, string[] sums, string[] tops, string[] totals)
     {
         int outputs = kernel.Dim / 8;
-        string lse = p[nameof(FlashParameters.Lse)], address = w.U64("lse_address"), row = w.U32("lse_row"), writes = w.Predicate("lse_writes"), first = w.Predicate("lse_first");
+        string lse = p[nameof(FlashParameters.Lse)], address = w.U64("lse_address"), row = w.U32("lse_row");
+        string writes = w.Predicate("lse_writes"), first = w.Predicate("lse_first");
         w.Op($"shr.u32 {row}, {block.Lane}, 2");
         w.Op($"add.u32 {row}, {row}, {block.WarpRow}");
         w.Op($"add.u32 {row}, {row}, {block.First}");

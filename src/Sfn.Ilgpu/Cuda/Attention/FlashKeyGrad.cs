@@ -51,7 +51,8 @@ internal static class FlashKeyGrad
 
         string head = w.U32("query_head"), member = w.U32("member"), query = w.U32("query");
         string nextMember = w.U32("next_member"), nextQuery = w.U32("next_query"), read = w.U32("read"), write = w.U32("write");
-        string scalarRead = w.U32("scalar_read"), scalarWrite = w.U32("scalar_write"), left = w.U32("left"), more = w.Predicate("more"), wraps = w.Predicate("wraps");
+        string scalarRead = w.U32("scalar_read"), scalarWrite = w.U32("scalar_write");
+        string left = w.U32("left"), more = w.Predicate("more"), wraps = w.Predicate("wraps");
         void Issue(string ofMember, string fromQuery, string stage, string scalarStage)
         {
             w.Op($"mad.lo.u32 {head}, {block.Head}, {group}, {ofMember}");
@@ -190,7 +191,9 @@ internal static class FlashKeyGrad
         }
     }
 
-    /// <summary>Copies shift and D of a tile's queries next to each other: thread c of the first two times as many threads as columns takes one number.</summary>
+    /// <summary>
+    /// Copies shift and D of a tile's queries next to each other: of the first two times as many threads as columns, each takes one number.
+    /// </summary>
     private sealed class ScalarCopy
     {
         private readonly FlashFields _p;
@@ -215,7 +218,8 @@ internal static class FlashKeyGrad
 
         public void Copy(PtxWriter w, string head, string query, string stage)
         {
-            string row = w.U32("scalar_row"), to = w.U32("scalar_now"), bytes = w.U32("scalar_bytes"), inside = w.Predicate("scalar_in"), from = w.U64("scalar_from");
+            string row = w.U32("scalar_row"), to = w.U32("scalar_now"), bytes = w.U32("scalar_bytes"), inside = w.Predicate("scalar_in");
+            string from = w.U64("scalar_from");
             string tq = _p[nameof(FlashParameters.Tq)];
             w.Op($"add.u32 {row}, {query}, {_column}");
             w.Op($"setp.lt.u32 {inside}, {row}, {tq}");

@@ -11,7 +11,8 @@ internal static class FlashMath
     /// sums[strip, column/8, 4] := left · rightᵀ over the head dimension. <paramref name="kept"/> are the left fragments [dim/16, strip, 4] if they
     /// are in registers already.
     /// </summary>
-    public static void Scores(PtxWriter w, FlashKernel kernel, FlashTile left, string leftLane, FlashTile right, string rightLane, string[] sums, string[]? kept = null)
+    public static void Scores(PtxWriter w, FlashKernel kernel, FlashTile left, string leftLane, FlashTile right, string rightLane, string[] sums,
+        string[]? kept = null)
     {
         string zero = w.F32("zero");
         w.Op($"mov.f32 {zero}, {PtxWriter.Constant(0f)}");
@@ -42,7 +43,8 @@ internal static class FlashMath
     /// sums[strip, dim/8, 4] += weights[strip, column/8, 4] · right: the sums of one product, two tiles of 8 columns side by side, are the left
     /// fragments of the next as they lie. <paramref name="prepare"/> is called before columns 16k to 16k + 15 are used.
     /// </summary>
-    public static void WeightedSum(PtxWriter w, FlashKernel kernel, string[] weights, FlashTile right, string rightLane, string[] sums, Action<int>? prepare = null)
+    public static void WeightedSum(PtxWriter w, FlashKernel kernel, string[] weights, FlashTile right, string rightLane, string[] sums,
+        Action<int>? prepare = null)
     {
         int strips = kernel.Strips, columns = kernel.Columns / 8, outputs = kernel.Dim / 8;
         for (int k = 0; k < kernel.Columns / 16; k++)
@@ -108,7 +110,8 @@ internal static class FlashMath
         w.Op($"and.b32 {lane}, {lane}, 31");
         for (int i = 0; i < words.Length; i++)
         {
-            string number = w.U32("mask_key"), value = w.U32("mask_value"), index = w.U64("mask_index"), inside = w.Predicate("mask_in"), exists = w.Predicate("mask_on");
+            string number = w.U32("mask_key"), value = w.U32("mask_value"), index = w.U64("mask_index");
+            string inside = w.Predicate("mask_in"), exists = w.Predicate("mask_on");
             words[i] = w.U32("mask_word");
             w.Op($"add.u32 {number}, {key}, {lane}");
             if (i > 0) w.Op($"add.u32 {number}, {number}, {i * 32}");

@@ -35,12 +35,6 @@ internal sealed class FlashTile(string name, int rows, int dim, int offset)
         }
     }
 
-    /// <summary>Place of a chunk, in bytes from the tile's begin.</summary>
-    public int Place(int row, int chunk) => row * RowBytes + ((chunk ^ Key(row)) << 4);
-
-    /// <summary>The key of a row.</summary>
-    public int Key(int row) => KeyMask == 7 ? row & 7 : row >> 1 & 3;
-
     /// <summary>Sets up this thread's part of the copies. Distances within a tile have 32 bits, which keeps registers free.</summary>
     /// <param name="w">Writer.</param>
     /// <param name="thread">Thread in the block.</param>
@@ -183,7 +177,8 @@ internal sealed class FlashTile(string name, int rows, int dim, int offset)
         }
         w.Op("bar.warp.sync 0xffffffff");
         string[] data = w.U32(name + "_out_data", 4);
-        string chunk32 = w.U32(name + "_out_chunk"), address = w.U64(name + "_out_address"), part = w.U64(name + "_out_part"), inside = w.Predicate(name + "_out_in");
+        string chunk32 = w.U32(name + "_out_chunk"), address = w.U64(name + "_out_address"), part = w.U64(name + "_out_part");
+        string inside = w.Predicate(name + "_out_in");
         for (int i = 0; i < strips * 16 * Chunks / 32; i++)
         {
             w.Op($"add.u32 {t}, {lane}, {i * 32}");

@@ -25,6 +25,9 @@ internal struct AttentionArgs
     /// <summary>Parts into which the keys are cut, each a block of its own, and keys per part (a multiple of a tile of keys).</summary>
     public int Splits, SplitKeys;
 
+    /// <summary>First column of the output that this launch computes.</summary>
+    public int Column;
+
     public float Scale;
 
     public AttentionStrides Q, K, V, O, DO, DQ, DK, DV;

@@ -41,7 +41,7 @@ internal static class AttentionBlock
     /// <summary>Stages head dimensions [first, first + 16) of <paramref name="rows"/> rows of <paramref name="source"/>.</summary>
     [MethodImpl(Inline)]
     public static void Stage<E>(ArrayView<float> target, ArrayView<E> source, ArrayView<long> offsets, int rows, int first, int dim)
-        where E : unmanaged, IElement<E>
+        where E : unmanaged, IFloatElement<E>
     {
         // Eight neighbouring threads read 32 bytes of one row.
         for (int i = 0; i < rows * Depth / Threads; i++)
@@ -57,7 +57,7 @@ internal static class AttentionBlock
     /// <summary>acc[r, c] := Σ over the head dimension of left[row r] · right[column c].</summary>
     [MethodImpl(Inline)]
     public static void Scores<TTile, E>(ArrayView<float> acc, ArrayView<float> staging, ArrayView<E> left, ArrayView<long> leftOffsets,
-        ArrayView<E> right, ArrayView<long> rightOffsets, int dim) where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+        ArrayView<E> right, ArrayView<long> rightOffsets, int dim) where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         int rows = 8 * TTile.Rows, y = Group.IdxX >> 4, x = Group.IdxX & 15;
         var a = staging.SubView(0, Depth * 8 * TTile.Rows);
@@ -86,10 +86,10 @@ internal static class AttentionBlock
         }
     }
 
-    /// <summary>acc[r, columns] += Σ over the 64 columns of the weights of weight[column, row r] · source[column].</summary>
+    /// <summary>acc[r, columns from the first on] += Σ over the 64 columns of the weights of weight[column, row r] · source[column].</summary>
     [MethodImpl(Inline)]
     public static void Accumulate<TTile, E>(ArrayView<float> acc, ArrayView<float> staging, ArrayView<float> weights,
-        ArrayView<E> source, ArrayView<long> offsets, int dim) where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+        ArrayView<E> source, ArrayView<long> offsets, int firstColumn, int dim) where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         int rows = 8 * TTile.Rows, y = Group.IdxX >> 4, x = Group.IdxX & 15;
         var staged4 = staging.Cast<F32x4>();
@@ -99,7 +99,7 @@ internal static class AttentionBlock
             Group.Barrier();
             for (int i = 0; i < Staging / Threads; i++)
             {
-                int e = Group.IdxX + i * Threads, row = e / (64 * TTile.Groups), d = e % (64 * TTile.Groups);
+                int e = Group.IdxX + i * Threads, row = e / (64 * TTile.Groups), d = firstColumn + e % (64 * TTile.Groups);
                 long at = offsets[first + row];
                 float value = 0;
                 if (at >= 0 && d < dim) value = E.Load(source[at + d]).V;
@@ -205,19 +205,20 @@ internal static class AttentionBlock
 
     /// <summary>Writes an output of this block, 64 columns at a time, by way of shared memory so that a row's elements go out side by side.</summary>
     [MethodImpl(Inline)]
-    public static void Write<TTile, E>(ArrayView<E> target, ArrayView<long> offsets, ArrayView<float> buffer, ArrayView<float> acc, int dim)
-        where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+    public static void Write<TTile, E>(ArrayView<E> target, ArrayView<long> offsets, ArrayView<float> buffer, ArrayView<float> acc, int firstColumn, int dim)
+        where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         // Spelled out: a loop around barriers would not unroll, and acc would not be registers.
-        WriteGroup<TTile, E>(target, offsets, buffer, acc, dim, 0);
-        if (TTile.Groups > 1) WriteGroup<TTile, E>(target, offsets, buffer, acc, dim, 1);
-        if (TTile.Groups > 2) WriteGroup<TTile, E>(target, offsets, buffer, acc, dim, 2);
-        if (TTile.Groups > 3) WriteGroup<TTile, E>(target, offsets, buffer, acc, dim, 3);
+        WriteGroup<TTile, E>(target, offsets, buffer, acc, firstColumn, dim, 0);
+        if (TTile.Groups > 1) WriteGroup<TTile, E>(target, offsets, buffer, acc, firstColumn, dim, 1);
+        if (TTile.Groups > 2) WriteGroup<TTile, E>(target, offsets, buffer, acc, firstColumn, dim, 2);
+        if (TTile.Groups > 3) WriteGroup<TTile, E>(target, offsets, buffer, acc, firstColumn, dim, 3);
     }
 
     [MethodImpl(Inline)]
-    private static void WriteGroup<TTile, E>(ArrayView<E> target, ArrayView<long> offsets, ArrayView<float> buffer, ArrayView<float> acc, int dim, int g)
-        where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+    private static void WriteGroup<TTile, E>(ArrayView<E> target, ArrayView<long> offsets, ArrayView<float> buffer, ArrayView<float> acc, int firstColumn,
+        int dim, int g)
+        where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         int y = Group.IdxX >> 4, x = Group.IdxX & 15;
         var buffer4 = buffer.Cast<F32x4>();
@@ -230,7 +231,7 @@ internal static class AttentionBlock
         Group.Barrier();
         for (int i = 0; i < TTile.Rows * 4; i++)
         {
-            int e = Group.IdxX + i * Threads, d = g * 64 + (e & 63);
+            int e = Group.IdxX + i * Threads, d = firstColumn + g * 64 + (e & 63);
             long at = offsets[e >> 6];
             if (at >= 0 && d < dim) target[at + d] = E.Store(new(buffer[e]));
         }

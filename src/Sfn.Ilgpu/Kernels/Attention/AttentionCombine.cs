@@ -8,7 +8,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// Joins the parts of the keys, in their order: the result is Σ exp(lse_s − lse) o_s with lse = log Σ exp lse_s. One block per row of each
 /// key/value head; parts is [batch · kvHeads, rows, parts, dim].
 /// </summary>
-internal readonly struct AttentionCombine<O> : IKernel where O : unmanaged, IElement<O>
+internal readonly struct AttentionCombine<O> : IKernel where O : unmanaged, IFloatElement<O>
 {
     public static string Name => $"attention_combine_{O.Name}";
 

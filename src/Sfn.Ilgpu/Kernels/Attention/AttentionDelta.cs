@@ -7,7 +7,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// D = rowsum(dO ∘ O) of every row, [batch · kvHeads, rows], and the log-sum-exp as the gradients want it: +∞ for a row without keys, so that
 /// its weights are exp(−∞) = 0. 16 threads per row.
 /// </summary>
-internal readonly struct AttentionDelta<E> : IKernel where E : unmanaged, IElement<E>
+internal readonly struct AttentionDelta<E> : IKernel where E : unmanaged, IFloatElement<E>
 {
     /// <summary>Rows of a block.</summary>
     public const int Rows = 8;

@@ -14,7 +14,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// parts · tiles of rows, the last rows first, since they see the most keys.
 /// </remarks>
 internal readonly struct AttentionForward<TTile, E, O> : IKernel
-    where TTile : struct, IAttentionTile where E : unmanaged, IElement<E> where O : unmanaged, IElement<O>
+    where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E> where O : unmanaged, IFloatElement<O>
 {
     public static string Name => $"attention_{TTile.Name}_{E.Name}_{O.Name}";
 
@@ -108,7 +108,7 @@ internal readonly struct AttentionForward<TTile, E, O> : IKernel
                 for (int g = 0; g < TTile.Groups; g++)
                     for (int c = 0; c < 4; c++) acc[(g * TTile.Rows + r) * 4 + c] *= f;
             }
-            AttentionBlock.Accumulate<TTile, E>(acc, staging, weights, v, valueOffsets, args.Dim);
+            AttentionBlock.Accumulate<TTile, E>(acc, staging, weights, v, valueOffsets, args.Column, args.Dim);
             Group.Barrier();
         }
 
@@ -135,6 +135,6 @@ internal readonly struct AttentionForward<TTile, E, O> : IKernel
             for (int g = 0; g < TTile.Groups; g++)
                 for (int c = 0; c < 4; c++) acc[(g * TTile.Rows + r) * 4 + c] *= f;
         }
-        AttentionBlock.Write<TTile, O>(o, rowOffsets, weights, acc, args.Dim);
+        AttentionBlock.Write<TTile, O>(o, rowOffsets, weights, acc, args.Column, args.Dim);
     }
 }

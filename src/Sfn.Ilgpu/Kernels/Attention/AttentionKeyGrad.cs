@@ -7,7 +7,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// dK and dV (see <see cref="AttentionQueryGrad{TTile, E}"/>) of one tile of keys, which are the rows of the block: sums over the rows of all heads
 /// of the group, 64 at a time, in their order. Blocks: batch · kvHeads · tiles of keys.
 /// </summary>
-internal readonly struct AttentionKeyGrad<TTile, E> : IKernel where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+internal readonly struct AttentionKeyGrad<TTile, E> : IKernel where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
 {
     public static string Name => $"attention_dkv_{TTile.Name}_{E.Name}";
 
@@ -80,10 +80,10 @@ internal readonly struct AttentionKeyGrad<TTile, E> : IKernel where TTile : stru
             AttentionBlock.Exponentiate<TTile>(weights);
             AttentionBlock.ReadWeights<TTile>(scores, weights);
             for (int i = 0; i < TTile.Rows * 4; i++) dots[i] *= scores[i];
-            AttentionBlock.Accumulate<TTile, E>(valueAcc, staging, weights, dO, gradOffsets, args.Dim);
+            AttentionBlock.Accumulate<TTile, E>(valueAcc, staging, weights, dO, gradOffsets, args.Column, args.Dim);
             Group.Barrier();
             AttentionBlock.WriteWeights<TTile>(weights, dots);
-            AttentionBlock.Accumulate<TTile, E>(keyAcc, staging, weights, q, rowOffsets, args.Dim);
+            AttentionBlock.Accumulate<TTile, E>(keyAcc, staging, weights, q, rowOffsets, args.Column, args.Dim);
         }
 
         Group.Barrier();
@@ -94,7 +94,7 @@ internal readonly struct AttentionKeyGrad<TTile, E> : IKernel where TTile : stru
             valueOffsets[t] = exists ? args.DV.At(batch, key + t, kvHead) : -1;
         }
         for (int i = 0; i < TTile.Rows * TTile.Groups * 4; i++) keyAcc[i] *= args.Scale;
-        AttentionBlock.Write<TTile, E>(dk, keyOffsets, weights, keyAcc, args.Dim);
-        AttentionBlock.Write<TTile, E>(dv, valueOffsets, weights, valueAcc, args.Dim);
+        AttentionBlock.Write<TTile, E>(dk, keyOffsets, weights, keyAcc, args.Column, args.Dim);
+        AttentionBlock.Write<TTile, E>(dv, valueOffsets, weights, valueAcc, args.Column, args.Dim);
     }
 }

@@ -11,7 +11,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 /// Queries and keys get a kernel each, so that every sum is one block's, in one order, and needs no atomics; the price is that the scores
 /// are computed twice.
 /// </remarks>
-internal readonly struct AttentionQueryGrad<TTile, E> : IKernel where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+internal readonly struct AttentionQueryGrad<TTile, E> : IKernel where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
 {
     public static string Name => $"attention_dq_{TTile.Name}_{E.Name}";
 
@@ -81,12 +81,12 @@ internal readonly struct AttentionQueryGrad<TTile, E> : IKernel where TTile : st
             AttentionBlock.ReadWeights<TTile>(scores, weights);
             for (int i = 0; i < TTile.Rows * 4; i++) dots[i] *= scores[i];
             AttentionBlock.WriteWeights<TTile>(weights, dots);
-            AttentionBlock.Accumulate<TTile, E>(acc, staging, weights, k, keyOffsets, args.Dim);
+            AttentionBlock.Accumulate<TTile, E>(acc, staging, weights, k, keyOffsets, args.Column, args.Dim);
             Group.Barrier();
         }
 
         if (t < rows) rowOffsets[t] = AttentionBlock.RowOffset(args, args.DQ, batch, kvHead, firstRow + t);
         for (int i = 0; i < TTile.Rows * TTile.Groups * 4; i++) acc[i] *= args.Scale;
-        AttentionBlock.Write<TTile, E>(dq, rowOffsets, weights, acc, args.Dim);
+        AttentionBlock.Write<TTile, E>(dq, rowOffsets, weights, acc, args.Column, args.Dim);
     }
 }

@@ -31,41 +31,11 @@ internal static class PortableAttention
     /// <summary>Keys below which a part is not worth joining.</summary>
     private const int LeastKeys = 256;
 
-    /// <summary>The largest head dimension.</summary>
-    public const int MaxDim = 256;
+    /// <summary>Columns of the output that one launch computes at most; a larger head dimension takes several, each with all scores.</summary>
+    private const int Window = 256;
 
-    /// <summary>All tiles, for rows by the tile and head dimensions up to 64, 128 and 256.</summary>
-    public static readonly Type[] Tiles =
-        [typeof(Tile64By64), typeof(Tile32By128), typeof(Tile32By256), typeof(Tile8By64), typeof(Tile8By128), typeof(Tile8By256)];
-
-    /// <summary>Every kernel that can be launched.</summary>
-    public static IEnumerable<Type> All
-    {
-        get
-        {
-            foreach (var element in new[] { typeof(F32), typeof(Bf16) })
-            {
-                foreach (var tile in Tiles)
-                {
-                    yield return typeof(AttentionForward<,,>).MakeGenericType(tile, element, element);
-                    if (element != typeof(F32)) yield return typeof(AttentionForward<,,>).MakeGenericType(tile, element, typeof(F32));
-                }
-                foreach (var tile in Tiles[..3])
-                {
-                    yield return typeof(AttentionQueryGrad<,>).MakeGenericType(tile, element);
-                    yield return typeof(AttentionKeyGrad<,>).MakeGenericType(tile, element);
-                }
-                yield return typeof(AttentionDelta<>).MakeGenericType(element);
-                yield return typeof(AttentionCombine<>).MakeGenericType(element);
-            }
-        }
-    }
-
-    /// <summary>Whether these kernels take the problem: one element type, float32 or bfloat16; head dimensions dense and at most 256.</summary>
-    public static bool Supports(in AttentionViews views) =>
-        views.Q.DType is DType.F32 or DType.BF16 && views.K.DType == views.Q.DType && views.V.DType == views.Q.DType && views.O.DType == views.Q.DType
-        && views.Q.Shape[3] is >= 1 and <= MaxDim && Dense(views.Q) && Dense(views.K) && Dense(views.V) && Dense(views.O)
-        && views.Lse.IsContiguous;
+    /// <summary>Whether these kernels take the element type.</summary>
+    public static bool Supports(DType dtype) => dtype is DType.F32 or DType.BF16;
 
     /// <summary>O and the log-sum-exp.</summary>
     public static void Forward(IAttentionDevice device, in AttentionViews views)
@@ -81,9 +51,7 @@ internal static class PortableAttention
         else Backward<F32>(device, views, dO, dQ, dK, dV);
     }
 
-    private static bool Dense(in View view) => view.Strides[3] == 1 || view.Shape[3] == 1;
-
-    private static void Forward<E>(IAttentionDevice device, in AttentionViews views) where E : unmanaged, IElement<E>
+    private static void Forward<E>(IAttentionDevice device, in AttentionViews views) where E : unmanaged, IFloatElement<E>
     {
         var args = Args(views);
         if (args.RowCount * (long)args.Batch == 0) return;
@@ -92,7 +60,7 @@ internal static class PortableAttention
         {
             case <= 64 when few: Forward<Tile8By64, E>(device, views, args); break;
             case <= 128 when few: Forward<Tile8By128, E>(device, views, args); break;
-            case <= 256 when few: Forward<Tile8By256, E>(device, views, args); break;
+            case > 128 when few: Forward<Tile8By256, E>(device, views, args); break;
             case <= 64: Forward<Tile64By64, E>(device, views, args); break;
             case <= 128: Forward<Tile32By128, E>(device, views, args); break;
             default: Forward<Tile32By256, E>(device, views, args); break;
@@ -100,7 +68,7 @@ internal static class PortableAttention
     }
 
     private static void Forward<TTile, E>(IAttentionDevice device, in AttentionViews views, AttentionArgs args)
-        where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+        where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         int rows = 8 * TTile.Rows, blocks = checked((args.RowCount + rows - 1) / rows * args.Batch * args.KvHeads);
         int parts = Math.Max(1, Math.Min((WantedBlocks + blocks - 1) / blocks, args.Tk / LeastKeys));
@@ -108,16 +76,18 @@ internal static class PortableAttention
         args.Splits = Math.Max(1, (args.Tk + args.SplitKeys - 1) / Math.Max(1, args.SplitKeys));
 
         var lse = device.On<float>(views.Lse);
-        var (q, k, v, o) = (Operand<E>(device, views.Q), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q), Operand<E>(device, views.O));
+        var (q, k, v) = (Operand<E>(device, views.Q), Operand<E>(device, views.K, views.Q), Operand<E>(device, views.V, views.Q));
+        var (o, mask) = (Operand<E>(device, views.O), Mask(device, views));
         if (args.Splits == 1)
         {
-            Launch<TTile, E, E>(device, q, k, v, o, lse, Mask(device, views), args, blocks);
+            for (; args.Column < args.Dim; args.Column += Window) Launch<TTile, E, E>(device, q, k, v, o, lse, mask, args, blocks);
             return;
         }
         long total = (long)args.Batch * args.KvHeads * args.RowCount;
         var partial = device.Rent([checked((int)total), args.Splits, args.Dim]);
         var partialLse = device.Rent([checked((int)total), args.Splits]);
-        Launch<TTile, E, F32>(device, q, k, v, device.On<F32>(partial), device.On<float>(partialLse), Mask(device, views), args, checked(blocks * args.Splits));
+        for (; args.Column < args.Dim; args.Column += Window)
+            Launch<TTile, E, F32>(device, q, k, v, device.On<F32>(partial), device.On<float>(partialLse), mask, args, checked(blocks * args.Splits));
         device.Kernel<AttentionCombine<E>,
             Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<E>, ArrayView<float>, AttentionArgs>>()(
             device.Stream, new KernelConfig(checked((int)total), AttentionBlock.Threads), device.On<float>(partial),
@@ -128,12 +98,12 @@ internal static class PortableAttention
 
     private static void Launch<TTile, E, O>(IAttentionDevice device, ArrayView<E> q, ArrayView<E> k, ArrayView<E> v, ArrayView<O> o, ArrayView<float> lse,
         ArrayView<byte> mask, AttentionArgs args, int blocks)
-        where TTile : struct, IAttentionTile where E : unmanaged, IElement<E> where O : unmanaged, IElement<O> =>
+        where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E> where O : unmanaged, IFloatElement<O> =>
         device.Kernel<AttentionForward<TTile, E, O>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<O>,
             ArrayView<float>, ArrayView<byte>, AttentionArgs>>()(device.Stream, new KernelConfig(blocks, AttentionBlock.Threads), q, k, v, o, lse, mask, args);
 
     private static void Backward<E>(IAttentionDevice device, in AttentionViews views, in View dO, in View dQ, in View dK, in View dV)
-        where E : unmanaged, IElement<E>
+        where E : unmanaged, IFloatElement<E>
     {
         var args = Args(views);
         (args.DO, args.DQ, args.DK, args.DV) = (StridesOf(dO), StridesOf(dQ), StridesOf(dK), StridesOf(dV));
@@ -146,7 +116,7 @@ internal static class PortableAttention
     }
 
     private static void Backward<TTile, E>(IAttentionDevice device, in AttentionViews views, in View dO, in View dQ, in View dK, in View dV, AttentionArgs args)
-        where TTile : struct, IAttentionTile where E : unmanaged, IElement<E>
+        where TTile : struct, IAttentionTile where E : unmanaged, IFloatElement<E>
     {
         const int Threads = AttentionBlock.Threads;
         int rows = 8 * TTile.Rows, pairs = args.Batch * args.KvHeads;
@@ -165,15 +135,18 @@ internal static class PortableAttention
                 ArrayView<float>, AttentionArgs>>()(
                 device.Stream, new KernelConfig(checked((int)((total + AttentionDelta<E>.Rows - 1) / AttentionDelta<E>.Rows)), Threads),
                 Operand<E>(device, views.O), gradient, device.On<float>(views.Lse), delta, shift, args);
-            device.Kernel<AttentionQueryGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>,
-                ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>()(
-                device.Stream, new KernelConfig(checked((args.RowCount + rows - 1) / rows * pairs), Threads), q, k, v, gradient, dq, delta, shift, mask, args);
+            var kernel = device.Kernel<AttentionQueryGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>,
+                ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>();
+            var config = new KernelConfig(checked((args.RowCount + rows - 1) / rows * pairs), Threads);
+            for (; args.Column < args.Dim; args.Column += Window) kernel(device.Stream, config, q, k, v, gradient, dq, delta, shift, mask, args);
         }
         if (args.Tk > 0)
         {
-            device.Kernel<AttentionKeyGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<E>,
-                ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>()(
-                device.Stream, new KernelConfig(checked((args.Tk + rows - 1) / rows * pairs), Threads), q, k, v, gradient, dk, dv, delta, shift, mask, args);
+            var kernel = device.Kernel<AttentionKeyGrad<TTile, E>, Action<AcceleratorStream, KernelConfig, ArrayView<E>, ArrayView<E>, ArrayView<E>,
+                ArrayView<E>, ArrayView<E>, ArrayView<E>, ArrayView<float>, ArrayView<float>, ArrayView<byte>, AttentionArgs>>();
+            var config = new KernelConfig(checked((args.Tk + rows - 1) / rows * pairs), Threads);
+            for (args.Column = 0; args.Column < args.Dim; args.Column += Window)
+                kernel(device.Stream, config, q, k, v, gradient, dk, dv, delta, shift, mask, args);
         }
         device.Return(scalars);
     }

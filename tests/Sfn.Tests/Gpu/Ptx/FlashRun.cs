@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 using global::Sfn.Backends;
 using global::Sfn.Backends.Ilgpu.Cuda;
+using global::Sfn.CudaEmulator;
 
 namespace Sfn.Tests.Gpu.Ptx;
 
-/// <summary>Runs attention's tensor-core kernels in <see cref="PtxMachine"/>, through the engine's own choice of kernels and parameters.</summary>
+/// <summary>Runs attention's tensor-core kernels in the interpreter, through the engine's own choice of kernels and parameters.</summary>
 internal sealed class FlashRun : ICudaQueue, IDisposable
 {
-    private static readonly Dictionary<string, PtxProgram> s_programs = [];
+    private static readonly Dictionary<string, PtxKernel> s_programs = [];
     private readonly HostMemory _memory = new();
     private readonly List<(ulong Address, long Bytes)> _blocks = [(0, 0)];
 
@@ -63,13 +64,13 @@ internal sealed class FlashRun : ICudaQueue, IDisposable
 
     public void Start<T>(string name, Func<string> text, in Launch launch, in T parameter) where T : unmanaged
     {
-        PtxProgram? program;
+        PtxKernel? program;
         lock (s_programs)
-            if (!s_programs.TryGetValue(name, out program)) s_programs[name] = program = new PtxProgram(text());
-        Assert.Equal(launch.Threads, program.Threads);
-        var machine = new PtxMachine(program, _memory);
-        machine.Run(launch.GridX, launch.GridY, launch.SharedBytes, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in parameter)));
-        BankConflicts += machine.BankConflicts;
+            if (!s_programs.TryGetValue(name, out program)) s_programs[name] = program = Assert.Single(PtxModule.Load(text()).Kernels.Values);
+        Assert.Equal(launch.Threads, program.MaxThreads);
+        var report = program.Launch(new(launch.GridX, (int)launch.GridY, 1, launch.Threads, 1, 1, launch.SharedBytes),
+            MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in parameter)), _memory.Map(), statistics: true);
+        BankConflicts += report.BankConflicts;
         Kernels.Add(name);
     }
 }

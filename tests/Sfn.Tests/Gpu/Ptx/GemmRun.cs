@@ -1,10 +1,12 @@
 using System.Runtime.InteropServices;
 using global::Sfn.Backends;
 using global::Sfn.Backends.Ilgpu.Cuda;
+using global::Sfn.CudaEmulator;
+using global::Sfn.CudaEmulator.Execution;
 
 namespace Sfn.Tests.Gpu.Ptx;
 
-/// <summary>A product to run in <see cref="PtxMachine"/>: sizes, storage and epilogue.</summary>
+/// <summary>A product to run in the interpreter: sizes, storage and epilogue.</summary>
 internal sealed record GemmCase(int M, int N, int K, DType Operands, DType Result)
 {
     public bool TransposedA { get; init; }
@@ -54,7 +56,7 @@ internal sealed record GemmCase(int M, int N, int K, DType Operands, DType Resul
 /// <summary>Runs a product's kernels and compares with float64.</summary>
 internal sealed class GemmRun : IDisposable
 {
-    private static readonly Dictionary<string, PtxProgram> s_programs = [];
+    private static readonly Dictionary<string, PtxKernel> s_programs = [];
     private readonly HostMemory _memory = new();
     private readonly Random _random = new(7);
     private readonly GemmCase _case;
@@ -116,14 +118,14 @@ internal sealed class GemmRun : IDisposable
 
     private void Run(string name, Func<string> text, Launch launch, GemmParameters parameters)
     {
-        PtxProgram? program;
+        PtxKernel? program;
         lock (s_programs)
-            if (!s_programs.TryGetValue(name, out program)) s_programs[name] = program = new PtxProgram(text());
-        Assert.Equal(launch.Threads, program.Threads);
-        var machine = new PtxMachine(program, _memory);
-        machine.Run(launch.GridX, launch.GridY, launch.SharedBytes, MemoryMarshal.AsBytes(new ReadOnlySpan<GemmParameters>(ref parameters)));
-        BankConflicts += machine.BankConflicts;
-        SharedAccesses += machine.SharedAccesses;
+            if (!s_programs.TryGetValue(name, out program)) s_programs[name] = program = Assert.Single(PtxModule.Load(text()).Kernels.Values);
+        Assert.Equal(launch.Threads, program.MaxThreads);
+        var report = program.Launch(new(launch.GridX, (int)launch.GridY, 1, launch.Threads, 1, 1, launch.SharedBytes),
+            MemoryMarshal.AsBytes(new ReadOnlySpan<GemmParameters>(ref parameters)), _memory.Map(), statistics: true);
+        BankConflicts += report.BankConflicts;
+        SharedAccesses += report.SharedAccesses;
     }
 
     private double Compare()
@@ -175,7 +177,7 @@ internal sealed class GemmRun : IDisposable
         {
             factors[i] = Get(matrix, i);
             if (matrix.Type == DType.F32)
-                factors[i] = BitConverter.UInt32BitsToSingle(PtxMachine.Tf32(BitConverter.SingleToUInt32Bits((float)factors[i]), _case.Hopper));
+                factors[i] = BitConverter.UInt32BitsToSingle(Conversions.Tf32(BitConverter.SingleToUInt32Bits((float)factors[i]), _case.Hopper));
         }
         return factors;
     }

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
+using global::Sfn.CudaEmulator;
 
 namespace Sfn.Tests.Gpu.Ptx;
 
-/// <summary>Memory for <see cref="PtxMachine"/>: allocations with exact ends, at addresses of a chosen alignment.</summary>
+/// <summary>Memory for the interpreter: allocations with exact ends, at addresses of a chosen alignment.</summary>
 internal sealed unsafe class HostMemory : IDisposable
 {
     private readonly List<(ulong Begin, ulong End)> _ranges = [];
@@ -25,6 +26,9 @@ internal sealed unsafe class HostMemory : IDisposable
         Assert.True(_ranges.Exists(r => address >= r.Begin && address + (ulong)bytes <= r.End), $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
         return new((void*)address, bytes);
     }
+
+    /// <summary>All of them, for a launch.</summary>
+    public MemoryMap Map() => new(_ranges);
 
     public void Dispose()
     {
