@@ -1,6 +1,7 @@
 using Sfn.Backends.Cpu;
 using Sfn.Bench;
 using Sfn.Bench.MatMulVariants;
+using Sfn.Bench.Suite;
 
 // The benchmark command: every figure is verified before it is timed, and reported as a share of a limit measured in the same run.
 var options = new Options(args);
@@ -17,6 +18,7 @@ switch (options.Command)
     case Busy.HogCommand: return Busy.Hog();
     case "guard": Guard.Run(options, report); break;
     case "matmul": MatMulBench.Run(options, report); break;
+    case "suite": SuiteRun.Run(options, report); break;
     case "ptx": return PtxTexts.Run(options.Rest is [var folder] ? folder : "artifacts/ptx");
 #if !BUNDLE
     case "micro": return Micro.Run(options.Rest);

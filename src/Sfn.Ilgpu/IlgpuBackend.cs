@@ -43,6 +43,16 @@ internal partial class IlgpuBackend : IBackend, IDisposable
 
     internal KernelCompiler Compiler => _compiler;
 
+    /// <summary>Bytes asked from the driver for tensors.</summary>
+    internal long SlabBytesReserved => _slabs.Reserved;
+
+    /// <summary>An event on the stream; <see cref="DeviceClock"/>.</summary>
+    internal ProfilingMarker Mark()
+    {
+        using var _ = Launching();
+        return Stream.AddProfilingMarker();
+    }
+
     public nint Allocate(long bytes)
     {
         if (Accelerator is CLAccelerator && bytes > int.MaxValue) return 0;

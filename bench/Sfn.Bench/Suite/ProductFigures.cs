@@ -1,0 +1,41 @@
+using Sfn.Backends;
+
+namespace Sfn.Bench.Suite;
+
+/// <summary>Matrix products y = x·wᵀ: TFLOP/s, as a share of what PyTorch reaches.</summary>
+internal static class ProductFigures
+{
+    public static void Run(SuiteRun run)
+    {
+        run.Report.Heading("matrix products");
+        // Rounding of the factors to tf32 is 2⁻¹¹ each; of a bfloat16 result 2⁻⁹ of its value, which is far below the terms' sum.
+        Square(run, "fp32", 4096, DType.F32, MatMulMode.Float32, 2e-6);
+        Square(run, "tf32", 8192, DType.F32, MatMulMode.Tf32, 5e-4);
+        Square(run, "bf16", 8192, DType.BF16, MatMulMode.Float32, 1e-3);
+        int tokens = run.Size(30_720, 1, 64, 64);
+        foreach (int width in new[] { 768, 1024, 2048, 4096 })
+        {
+            int w = run.Size(width, 0.5, 64, 64);
+            Measure(run, $"bf16 feedforward {w} -> {4 * w}, {tokens} tokens", "bf16", tokens, w, 4 * w, DType.BF16, default, 1e-3);
+            Measure(run, $"bf16 feedforward {4 * w} -> {w}, {tokens} tokens", "bf16", tokens, 4 * w, w, DType.BF16, default, 1e-3);
+        }
+    }
+
+    private static void Square(SuiteRun run, string precision, int full, DType dtype, MatMulMode mode, double allowed)
+    {
+        int side = run.Size(full, 0.5, 64, 64);
+        Measure(run, $"matmul {precision} {side} x {side} x {side}", precision, side, side, side, dtype, mode, allowed);
+    }
+
+    private static void Measure(SuiteRun run, string name, string precision, int m, int k, int n, DType dtype, MatMulMode mode, double allowed)
+        => run.Try(name, "TFLOP/s", () =>
+        {
+            Tensor x = Data.Normal([m, k], 1, dtype, run.Device), w = Data.Normal([n, k], 2, dtype, run.Device), y = Tensor.Zeros([m, n], dtype, run.Device);
+            var spec = new MatMulSpec { Mode = mode };
+            void Multiply() => run.Backend.MatMul(x.View, w.View.Transpose(0, 1), y.View, spec);
+            Multiply();
+            double error = run.Verify(name, Data.ProductError(x, w, y), allowed);
+            double rate = 2.0 * m * k * n / run.Median(Multiply) / 1e12;
+            run.Report.Add(new Figure(name, rate, "TFLOP/s", run.Torch(precision), $"torch {precision}", error));
+        });
+}
