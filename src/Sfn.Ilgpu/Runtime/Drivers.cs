@@ -12,7 +12,7 @@ internal sealed class Drivers
 {
     private static readonly Lazy<Drivers> s_instance = new(() => new Drivers());
     private readonly Context? _context;
-    private readonly Lazy<Context> _debug = new(() => Context.Create(builder => builder.CPU().EnableAlgorithms()));
+    private readonly Lazy<Context> _debug = new(() => Context.Create(builder => builder.CPU(CPUDeviceKind.Nvidia).EnableAlgorithms()));
 
     private Drivers()
     {

@@ -22,7 +22,13 @@ internal static class TestDevices
     [ModuleInitializer]
     internal static void Initialize()
     {
-        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } name) return;
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name) Use(name);
+    }
+
+    // Apart, so that a test which loads the engine a second time does not bind the first one's devices.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Use(string name)
+    {
         global::Sfn.CudaEmulator.CudaEmulator.Install();
         IlgpuDevices.Register();
         Device = Device.Get(name);
