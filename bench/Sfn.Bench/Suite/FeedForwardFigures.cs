@@ -6,9 +6,8 @@ internal static class FeedForwardFigures
     public static void Run(SuiteRun run)
     {
         int tokens = run.Size(30_720, 1, 64, 64);
-        foreach (int full in new[] { 1024, 2048, 3072, 4096, 5120 })
+        foreach (int width in run.Sizes([1024, 2048, 3072, 4096, 5120], 0.5, 64))
         {
-            int width = run.Size(full, 0.5, 64, 64);
             string name = $"feedforward {width}";
             run.Report.Heading($"{name} -> {4 * width} -> {width}, {tokens} tokens, bf16, forward");
             run.Try(name, "", () => Measure(run, name, width, tokens));

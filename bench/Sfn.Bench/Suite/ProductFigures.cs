@@ -13,9 +13,8 @@ internal static class ProductFigures
         Square(run, "tf32", 8192, DType.F32, MatMulMode.Tf32, 5e-4);
         Square(run, "bf16", 8192, DType.BF16, MatMulMode.Float32, 1e-3);
         int tokens = run.Size(30_720, 1, 64, 64);
-        foreach (int width in new[] { 768, 1024, 2048, 4096 })
+        foreach (int w in run.Sizes([768, 1024, 2048, 4096], 0.5, 64))
         {
-            int w = run.Size(width, 0.5, 64, 64);
             Measure(run, $"bf16 feedforward {w} -> {4 * w}, {tokens} tokens", "bf16", tokens, w, 4 * w, DType.BF16, default, 1e-3);
             Measure(run, $"bf16 feedforward {4 * w} -> {w}, {tokens} tokens", "bf16", tokens, 4 * w, w, DType.BF16, default, 1e-3);
         }

@@ -10,28 +10,27 @@ internal static class TrainFigures
     {
         run.Report.Heading("training step, bf16: forward, backward, clip, AdamW");
         double best = 0;
-        foreach (int full in new[] { 8, 16, 32, 64 })
-        {
-            int batch = run.Size(full, 0.5);
-            run.Try($"train batch {batch}", "tokens/s", () => best = Math.Max(best, Measure(run, batch)));
-        }
+        var config = Models.Config(run, Precision.Bf16);
+        int[] text = Models.Ids(config, config.Context + 1, 1);
+        var expected = new Lazy<double>(() => Models.ExpectedLoss(run, config, text[..^1], text[1..]));
+        foreach (int batch in run.Sizes([8, 16, 32, 64], 0.5))
+            run.Try($"train batch {batch}", "tokens/s", () => best = Math.Max(best, Measure(run, config, batch, text, expected.Value)));
         if (best == 0) return;
         foreach (string peer in new[] { "train eager", "train compile" })
             if (run.Torch(peer) is { } rate) run.Report.Add(new Figure($"best batch beside torch {peer}", best, "tokens/s", rate, $"torch {peer}"));
     }
 
-    private static double Measure(SuiteRun run, int batch)
+    private static double Measure(SuiteRun run, TransformerConfig config, int batch, int[] text, double expected)
     {
         string name = $"train batch {batch}";
-        var config = Models.Config(run, Precision.Bf16);
         var model = new Transformer(config, run.Device, seed: 1);
         var optimizer = new AdamW(model.Parameters);
         using var step = new GraphedStep(model, optimizer, batch, config.Context, clip: 1);
         // All sequences of the batch are one, so that the first step's loss is that of one, which the host can compute.
-        int[] one = Models.Ids(config, config.Context + 1, 1), tokens = Repeat(one[..^1], batch), targets = Repeat(one[1..], batch);
+        int[] tokens = Repeat(text[..^1], batch), targets = Repeat(text[1..], batch);
         void Step() => step.Run(tokens, targets, 1e-4f);
         Step();
-        double first = step.Loss.Item(), expected = Models.ExpectedLoss(run, config, one[..^1], one[1..]);
+        double first = step.Loss.Item();
         double error = run.Verify(name, Math.Abs(first - expected) / expected, 1e-2);
         for (int i = 0; i < 5; i++) Step();
         double last = step.Loss.Item();
