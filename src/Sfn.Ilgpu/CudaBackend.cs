@@ -17,7 +17,7 @@ internal partial class CudaBackend(Device device, CudaAccelerator accelerator, O
 
     public override void MatMul(in View a, in View b, in View c, in MatMulSpec spec)
     {
-        if (!CudaMatMul.TryMatMul(this, a, b, c, spec, tf32: false)) base.MatMul(a, b, c, spec);
+        if (!CudaMatMul.TryMatMul(this, a, b, c, spec)) base.MatMul(a, b, c, spec);
     }
 
     public override void Dispose()

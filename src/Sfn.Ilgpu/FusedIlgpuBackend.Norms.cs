@@ -43,13 +43,15 @@ internal partial class FusedIlgpuBackend
             Biased = dbias is null ? 0 : 1,
         };
         using Temporary weights = new(this, [runs, columns], DType.F32), biases = new(this, dbias is null ? [1] : [runs, columns], DType.F32);
-        if (columns % 4 == 0 && FitsQuads(x) && FitsQuads(dy)) NormColumns<ByQuads, X, XQ, Y, YQ>(sizes, runs, x, mean ?? rstd, rstd, dy, weights.View, biases.View);
+        if (columns % 4 == 0 && FitsQuads(x) && FitsQuads(dy))
+            NormColumns<ByQuads, X, XQ, Y, YQ>(sizes, runs, x, mean ?? rstd, rstd, dy, weights.View, biases.View);
         else NormColumns<ByOnes, X, XQ, Y, YQ>(sizes, runs, x, mean ?? rstd, rstd, dy, weights.View, biases.View);
         Total(weights.View, dweight, accumulate);
         if (dbias is { } bias) Total(biases.View, bias, accumulate);
     }
 
-    private void NormColumns<TAccess, X, XQ, Y, YQ>(NormSizes sizes, int runs, in View x, in View mean, in View rstd, in View dy, in View weights, in View biases)
+    private void NormColumns<TAccess, X, XQ, Y, YQ>(NormSizes sizes, int runs, in View x, in View mean, in View rstd,
+        in View dy, in View weights, in View biases)
         where TAccess : struct, IRowAccess
         where X : unmanaged, IElement<X> where XQ : unmanaged, IQuad<XQ, X> where Y : unmanaged, IElement<Y> where YQ : unmanaged, IQuad<YQ, Y>
     {

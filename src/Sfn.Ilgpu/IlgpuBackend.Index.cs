@@ -62,7 +62,8 @@ internal partial class IlgpuBackend
         var shape = unit == 1 ? row.Shape : [row.Shape[0] / unit];
         var walk = new Collapsed(shape, [from.Strides, row.Strides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
         using var _ = Launching();
-        Kernel<GatherRows<S, U>, Action<AcceleratorStream, KernelConfig, Sizes, int, int, ArrayView<U>, long, Steps, ArrayView<S>, long, ArrayView<U>, long, Steps>>()
+        Kernel<GatherRows<S, U>,
+            Action<AcceleratorStream, KernelConfig, Sizes, int, int, ArrayView<U>, long, Steps, ArrayView<S>, long, ArrayView<U>, long, Steps>>()
             (Stream, Config(y.Count / unit), walk.Sizes, ids.Shape[0], table.Shape[0], On<U>(table), table.Strides[0] / unit, walk.Steps(0),
                 On<S>(ids), ids.Strides[0], On<U>(y), y.Strides[0] / unit, walk.Steps(1));
     }
@@ -141,7 +142,8 @@ internal partial class IlgpuBackend
             (Stream, Config(tableRows), tableRows, counts, starts, free, taken);
         Kernel<ScatterFill<S>, Action<AcceleratorStream, KernelConfig, int, int, ArrayView<S>, long, ArrayView<int>, ArrayView<int>>>()
             (Stream, Config(positions), positions, tableRows, On<S>(ids), n.IdStep, free, lists);
-        Kernel<ScatterOrder<S>, Action<AcceleratorStream, KernelConfig, int, int, ArrayView<S>, long, ArrayView<int>, ArrayView<int>, ArrayView<int>, ArrayView<int>>>()
+        Kernel<ScatterOrder<S>,
+            Action<AcceleratorStream, KernelConfig, int, int, ArrayView<S>, long, ArrayView<int>, ArrayView<int>, ArrayView<int>, ArrayView<int>>>()
             (Stream, Config(positions), positions, tableRows, On<S>(ids), n.IdStep, counts, starts, lists, ordered);
         Kernel<ScatterSum<TAccess, S, T, TQ, Y, YQ>,
             Action<AcceleratorStream, KernelConfig, ScatterSizes, ArrayView<S>, ArrayView<int>, ArrayView<int>, ArrayView<int>, ArrayView<Y>, ArrayView<T>>>()

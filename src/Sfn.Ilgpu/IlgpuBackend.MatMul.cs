@@ -23,7 +23,8 @@ internal partial class IlgpuBackend
             case (DType.I32, DType.I32, DType.I32): MatMulWide<I32>(Parameters(a, b, c, spec), a, b, c, spec); break;
             case (DType.F64, DType.F64, DType.F64): MatMulWide<F64>(Parameters(a, b, c, spec), a, b, c, spec); break;
             default:
-                throw new DTypeMismatch($"{Device} has no product of {a.DType.Name()} and {b.DType.Name()} into {c.DType.Name()}. Convert with To(DType) first.");
+                string what = $"{a.DType.Name()} and {b.DType.Name()} into {c.DType.Name()}";
+                throw new DTypeMismatch($"{Device} has no product of {what}. Convert with To(DType) first.");
         }
     }
 
@@ -163,8 +164,7 @@ internal partial class IlgpuBackend
     {
         using var _ = Launching();
         Kernel<MatMulWide<S>, Action<AcceleratorStream, KernelConfig, MatMulParameters, ArrayView<S>, ArrayView<S>, ArrayView<S>, ArrayView<S>, ArrayView<S>>>()
-            (Stream, new KernelConfig(new Index3D(Int(((long)p.M * p.N + IKernel.Threads - 1) / IKernel.Threads), p.Batch0, p.Batch1), new Index3D(IKernel.Threads, 1, 1)),
-                p, On<S>(a), On<S>(b), On<S>(c), On<S>(spec.Bias ?? c), On<S>(spec.Residual ?? c));
+            (Stream, Config(c.Count), p, On<S>(p.K == 0 ? c : a), On<S>(p.K == 0 ? c : b), On<S>(c), On<S>(spec.Bias ?? c), On<S>(spec.Residual ?? c));
     }
 
     private protected static MatMulParameters Parameters(in View a, in View b, in View c, in MatMulSpec spec)

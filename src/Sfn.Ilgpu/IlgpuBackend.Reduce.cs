@@ -66,21 +66,24 @@ internal partial class IlgpuBackend
         }
         else if (sizes.Count >= 16 && columns >= 8 && xs.S0 == 1 && y.Count / columns <= ushort.MaxValue)
         {
-            if (columns % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(1) && xi.FitQuads(0)) ReduceColumns<TMonoid, ByQuads, S, Q, T>(monoid, x, y, outer, inner, columns);
+            if (columns % 4 == 0 && x.Offset % 4 == 0 && xs.FitQuads(1) && xi.FitQuads(0))
+                ReduceColumns<TMonoid, ByQuads, S, Q, T>(monoid, x, y, outer, inner, columns);
             else ReduceColumns<TMonoid, ByOnes, S, Q, T>(monoid, x, y, outer, inner, columns);
         }
         else if (Parts(y.Count, sizes.Count) is > 1 and int parts)
         {
             using var partial = new Temporary(this, Extended(y.Shape, parts), DType.F32);
             using (Launching())
-                Kernel<ReduceParts<TMonoid, S>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F32>>>()
+                Kernel<ReduceParts<TMonoid, S>,
+                    Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F32>>>()
                     (Stream, Config(y.Count * parts), monoid, outer.Sizes, sizes, parts, On<S>(x), xs, xi, On<F32>(partial.View));
             Reduce(new Combining<TMonoid>(monoid), partial.View, y, 1);
         }
         else
         {
             using var _ = Launching();
-            Kernel<ReduceSerial<TMonoid, S, T>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>>()
+            Kernel<ReduceSerial<TMonoid, S, T>,
+                Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, ArrayView<S>, Steps, Steps, ArrayView<T>, Steps>>()
                 (Stream, Config(y.Count), monoid, outer.Sizes, sizes, On<S>(x), xs, xi, On<T>(y), outer.Steps(1));
         }
     }
@@ -113,7 +116,8 @@ internal partial class IlgpuBackend
         using var _ = Launching();
         Kernel<ReduceRows<TMonoid, TShape, TAccess, S, Q, T>,
             Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, int, int, int, ArrayView<S>, Steps, ArrayView<T>, Steps>>()
-            (Stream, RowGroups<TShape>((long)outer.Sizes.Count * parts), monoid, outer.Sizes, columns, parts, chunk, On<S>(x), outer.Steps(0), On<T>(y), outer.Steps(1));
+            (Stream, RowGroups<TShape>((long)outer.Sizes.Count * parts), monoid, outer.Sizes, columns, parts, chunk,
+                On<S>(x), outer.Steps(0), On<T>(y), outer.Steps(1));
     }
 
     // Rows are cut into runs for the same reason.
@@ -153,7 +157,8 @@ internal partial class IlgpuBackend
         {
             using var partial = new Temporary(this, Extended(y.Shape, parts), DType.F64);
             using (Launching())
-                Kernel<ReduceWideParts<TMonoid, S>, Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F64>>>()
+                Kernel<ReduceWideParts<TMonoid, S>,
+                    Action<AcceleratorStream, KernelConfig, TMonoid, Sizes, Sizes, int, ArrayView<S>, Steps, Steps, ArrayView<F64>>>()
                     (Stream, Config(y.Count * parts), monoid, outer.Sizes, inner.Sizes, parts, On<S>(x), outer.Steps(0), inner.Steps(0), On<F64>(partial.View));
             ReduceWide<Combining<TMonoid>, F64, S>(new(monoid), partial.View, y, 1);
         }

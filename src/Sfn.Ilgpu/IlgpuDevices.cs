@@ -44,6 +44,20 @@ public static class IlgpuDevices
         }
     }
 
+    /// <summary>A second device on the same hardware, whose kernels are compiled with less optimization.</summary>
+    internal static Device RegisterLessOptimized(string name) =>
+        Device.Register($"{name}-o1", -3, self => Create(self, Drivers.Instance.Create(Hardware(name)), OptimizationLevel.O1));
+
+    /// <summary>A second device on the same hardware, with the required methods alone, so that the composed forms of all ops run.</summary>
+    internal static Device RegisterPlain(string name) =>
+        Device.Register($"{name}-plain", -3, self => new IlgpuBackend(self, Drivers.Instance.Create(Hardware(name))));
+
+    private static global::ILGPU.Runtime.Device Hardware(string name) =>
+        Drivers.Instance.Found.First(f => f.Facts.Obstacle is null && f.Facts.Name == name).Device;
+
+    /// <summary>The names of all kernels that a device has compiled, as they are compiled.</summary>
+    internal static void Watch(Device device, Action<string> compiled) => ((IlgpuBackend)device.Backend).Compiler.Compiled = compiled;
+
     internal static IlgpuBackend Create(Device device, Accelerator accelerator, OptimizationLevel level = OptimizationLevel.O2) =>
         accelerator is CudaAccelerator cuda && CudaBackend.Fits(cuda) ? new CudaBackend(device, cuda, level) : new FusedIlgpuBackend(device, accelerator, level);
 }

@@ -52,7 +52,7 @@ public sealed partial class Trainer
     {
         ArgumentNullException.ThrowIfNull(config);
         config = config.Validate().Resolve();
-        if (config.Data != DataOptions.SdkDocsName) config = config with { Data = Path.GetFullPath(config.Data) };
+        if (config.Data != global::Sfn.Train.DataOptions.SdkDocsName) config = config with { Data = Path.GetFullPath(config.Data) };
         if (config.Validation is { } file && File.Exists(file)) config = config with { Validation = Path.GetFullPath(file) };
         var corpus = Corpus.Load(config.DataOptions());
         RunFolder? folder = null;

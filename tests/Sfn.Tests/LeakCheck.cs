@@ -1,21 +1,20 @@
 namespace Sfn.Tests;
 
 /// <summary>
-/// Base of tests whose tensors all live in scopes and tapes: after each test the live bytes of both host devices are what they were before,
+/// Base of tests whose tensors all live in scopes and tapes: after each test the live bytes of the devices under test are what they were before,
 /// without help from the garbage collector, and no storage has raised the alarm of an abandoned scope.
 /// </summary>
 public abstract class LeakCheck : IDisposable
 {
-    private readonly long _cpu, _reference;
+    private static readonly Device[] s_devices = [.. new[] { Device.Cpu, Device.Reference, Gpu.TestDevices.Device }.Distinct()];
+    private readonly long[] _live;
     private readonly int _leaks;
 
     protected LeakCheck()
     {
         // Takes in what earlier tests left to the garbage collector, so that it does not hide a leak of this one.
-        Memory.Trim(Device.Cpu);
-        Memory.Trim(Device.Reference);
-        _cpu = Memory.Live(Device.Cpu);
-        _reference = Memory.Live(Device.Reference);
+        foreach (var device in s_devices) Memory.Trim(device);
+        _live = [.. s_devices.Select(Memory.Live)];
         _leaks = Memory.Leaks;
     }
 
@@ -29,12 +28,13 @@ public abstract class LeakCheck : IDisposable
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            Memory.Trim(Device.Cpu);
-            Memory.Trim(Device.Reference);
+            foreach (var device in s_devices) Memory.Trim(device);
         }
-        long cpu = Memory.Live(Device.Cpu) - _cpu, reference = Memory.Live(Device.Reference) - _reference;
-        Assert.True(cpu <= 0, $"{cpu} bytes of the CPU device were not freed.");
-        Assert.True(reference <= 0, $"{reference} bytes of the reference device were not freed.");
+        for (int i = 0; i < _live.Length; i++)
+        {
+            long left = Memory.Live(s_devices[i]) - _live[i];
+            Assert.True(left <= 0, $"{left} bytes of device {s_devices[i]} were not freed.");
+        }
         Assert.Equal(_leaks, Memory.Leaks);
     }
 }

@@ -4,13 +4,13 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 internal static class CudaMatMul
 {
     /// <summary>
-    /// c := epilogue(a·b) on tensor cores, or false if the caller's portable kernel must do it: operands must be two bfloat16 views, or two
-    /// float32 views with <paramref name="tf32"/>. An operand whose layout the kernels cannot copy is packed first.
+    /// c := epilogue(a·b) on tensor cores, or false if the caller's portable kernel must do it: operands must be two bfloat16 or two float32 views.
+    /// An operand whose layout the kernels cannot copy is packed first.
     /// </summary>
-    public static bool TryMatMul(ICudaQueue queue, in View a, in View b, in View c, in MatMulSpec spec, bool tf32)
+    public static bool TryMatMul(ICudaQueue queue, in View a, in View b, in View c, in MatMulSpec spec)
     {
         var problem = GemmProblem.Of(a, b, c, spec, queue);
-        if (c.Count == 0 || !problem.HasTypes(tf32) || !TensorCoreGemm.Fits(problem)) return c.Count == 0;
+        if (c.Count == 0 || !problem.HasTypes || !TensorCoreGemm.Fits(problem)) return c.Count == 0;
         View? packedA = null, packedB = null;
         if (problem.AccessA is null)
         {

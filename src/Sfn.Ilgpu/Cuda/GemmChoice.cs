@@ -8,20 +8,20 @@ namespace Sfn.Backends.Ilgpu.Cuda;
 /// </summary>
 internal static class GemmChoice
 {
-    // Multiply-adds per cycle and multiprocessor that mma.sync reaches with bfloat16 (tf32: half); bytes per cycle from the L2 cache; bytes
+    // Multiply-adds per cycle and multiprocessor that mma.sync reaches with bfloat16; bytes per cycle from the L2 cache; bytes
     // per cycle of an epilogue; cycles of a block besides its products; cycles of a further launch; cycles until memory answers.
     private const double Rate = 1300, CacheBytes = 40, EpilogueBytes = 24, BlockCycles = 1800, LaunchCycles = 3000, Latency = 1400;
 
     private static readonly ConcurrentDictionary<Key, (GemmKernel, int)> s_known = [];
 
     private readonly record struct Key(
-        GemmDevice Device, int M, int N, int K, int Batches, DType Operands, DType Result, OperandLayout A, OperandLayout B, int CopyBytes);
+        GemmDevice Device, int M, int N, int K, int Batches, GemmKind Kind, DType Result, OperandLayout A, OperandLayout B, int CopyBytes);
 
     /// <summary>Chooses for a supported problem. The answer depends on shapes, types, layouts and the device's numbers alone.</summary>
     public static (GemmKernel Kernel, int Splits) Choose(GemmProblem problem, GemmDevice device)
     {
         var (a, b) = (problem.AccessA!.Value, problem.AccessB!.Value);
-        var key = new Key(device, problem.M, problem.N, problem.K, problem.Batch0 * problem.Batch1, problem.A.Type, problem.C.Type, a.Layout, b.Layout,
+        var key = new Key(device, problem.M, problem.N, problem.K, problem.Batch0 * problem.Batch1, problem.Kind, problem.C.Type, a.Layout, b.Layout,
             Math.Min(a.CopyBytes, b.CopyBytes));
         if (!s_known.TryGetValue(key, out var choice)) s_known[key] = choice = Search(problem, device);
         return choice;
@@ -30,7 +30,7 @@ internal static class GemmChoice
     private static (GemmKernel Kernel, int Splits) Search(GemmProblem problem, GemmDevice device)
     {
         var (a, b) = (problem.AccessA!.Value, problem.AccessB!.Value);
-        var kind = problem.A.Type == DType.BF16 ? GemmKind.BFloat16 : GemmKind.Tf32;
+        var kind = problem.Kind;
         (GemmKernel? Kernel, int Splits) best = default;
         double least = double.PositiveInfinity;
         int copyBytes = Math.Min(a.CopyBytes, b.CopyBytes);
@@ -63,7 +63,7 @@ internal static class GemmChoice
         double perProcessor = Math.Ceiling(blocks / device.Multiprocessors);
 
         double steps = Math.Ceiling((double)tiles / splits);
-        double rate = Rate * (kernel.Kind == GemmKind.BFloat16 ? 1 : 0.5) * Efficiency(tile);
+        double rate = Rate * Share(kernel.Kind) * Efficiency(tile);
         double products = steps * tile.M * tile.N * kernel.TileK / rate;
         double reads = steps * tile.StageBytes / CacheBytes * (kernel.CopyBytes < 16 ? 2 : 1);
         double epilogue = BlockCycles + tile.M * tile.N * (splits > 1 ? 4.0 : problem.C.Type.Size()) / EpilogueBytes;
@@ -76,6 +76,8 @@ internal static class GemmChoice
         double partial = (double)problem.M * problem.N * batches * 4 * (splits + 1);
         return cycles + LaunchCycles + partial / (device.Multiprocessors * EpilogueBytes);
     }
+
+    private static double Share(GemmKind kind) => kind switch { GemmKind.BFloat16 => 1, GemmKind.Tf32 => 1.0 / 2, _ => 1.0 / 6 };
 
     // Arithmetic per byte of shared memory decides how near the tensor cores' rate a warp comes.
     private static double Efficiency(GemmTile tile)

@@ -7,6 +7,11 @@ internal enum GemmKind
     BFloat16,
     /// <summary>float32 operands in memory, rounded to 10 bits of mantissa (to nearest) on the way into mma.m16n8k8.</summary>
     Tf32,
+    /// <summary>
+    /// float32 operands, each multiplied as the sum of two tf32 numbers: three mma.m16n8k8 leave out only low·low, which is below the last
+    /// bit of float32. ∞ in an operand gives NaN.
+    /// </summary>
+    Float32,
 }
 
 /// <summary>Which index of an operand runs through neighbouring memory. The outer index is m for A and n for B.</summary>
@@ -47,6 +52,12 @@ internal sealed record GemmTile(int M, int N, int WarpsM, int WarpsN, int Stages
 
     /// <summary>At most 16 rows.</summary>
     public static readonly GemmTile Flat = new(16, 32, 1, 2, 8, 4);
+
+    /// <summary>Large products of float32, whose factors take two registers each.</summary>
+    public static readonly GemmTile Precise = new(128, 128, 2, 4, 4, 1);
+
+    /// <summary>Largest first, for 16-byte copies of float32.</summary>
+    public static readonly GemmTile[] AllPrecise = [Precise, Small, Thin, Flat];
 
     /// <summary>Largest first, for 16-byte copies.</summary>
     public static readonly GemmTile[] All = [Wide, Square, Tall, Small, Thin, Flat];
@@ -103,7 +114,7 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
     public int CopyBytes { get; } = copyBytes;
 
     /// <summary>The entry point: type, tile, then n or t for A and B as stored against row-major, then the copy width if it is not 16.</summary>
-    public string Name { get; } = $"gemm_{(kind == GemmKind.BFloat16 ? "bf16" : "tf32")}_{tile.M}x{tile.N}x{GemmTile.RowBytes / Size(kind)}_" +
+    public string Name { get; } = $"gemm_{Prefix(kind)}_{tile.M}x{tile.N}x{GemmTile.RowBytes / Size(kind)}_" +
         $"{(a == OperandLayout.KContiguous ? 'n' : 't')}{(b == OperandLayout.OuterContiguous ? 'n' : 't')}{(copyBytes == 16 ? "" : $"_copy{copyBytes}")}";
 
     /// <summary><see cref="TensorCoreGemm.Build"/> of this kernel as a delegate that is made once. Only tf32 kernels differ on Hopper.</summary>
@@ -120,15 +131,17 @@ internal sealed class GemmKernel(GemmTile tile, GemmKind kind, OperandLayout a, 
     /// <summary>k per mma instruction.</summary>
     public int StepK => Kind == GemmKind.BFloat16 ? 16 : 8;
 
+    private static string Prefix(GemmKind kind) => kind switch { GemmKind.BFloat16 => "bf16", GemmKind.Tf32 => "tf32", _ => "f32" };
+
     private static int Size(GemmKind kind) => kind == GemmKind.BFloat16 ? 2 : 4;
 
     // An operand whose outer index is contiguous needs 128 bytes of it per row of shared memory, for the permutation of chunks.
     private static IEnumerable<GemmKernel> Enumerate() =>
         from copyBytes in new[] { 16, 4 }
-        from kind in new[] { GemmKind.BFloat16, GemmKind.Tf32 }
+        from kind in Enum.GetValues<GemmKind>()
         from a in new[] { OperandLayout.KContiguous, OperandLayout.OuterContiguous }
         from b in new[] { OperandLayout.OuterContiguous, OperandLayout.KContiguous }
-        from tile in copyBytes == 16 ? GemmTile.All : GemmTile.Unaligned
+        from tile in copyBytes < 16 ? GemmTile.Unaligned : kind == GemmKind.Float32 ? GemmTile.AllPrecise : GemmTile.All
         where a == OperandLayout.KContiguous || tile.M * Size(kind) >= GemmTile.RowBytes
         where b == OperandLayout.KContiguous || tile.N * Size(kind) >= GemmTile.RowBytes
         select new GemmKernel(tile, kind, a, b, copyBytes);

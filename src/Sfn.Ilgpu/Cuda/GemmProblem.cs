@@ -66,12 +66,18 @@ internal sealed record GemmProblem
             Residual = spec.Residual is { } residual ? Matrix(residual, queue) : default,
             Accumulate = spec.Accumulate,
             Activation = spec.Activation,
+            Mode = spec.Mode,
         };
     }
 
-    /// <summary>Whether the element types are those of a tensor-core product: two bfloat16, or two float32 where tf32 is allowed.</summary>
-    public bool HasTypes(bool tf32) =>
-        A.Type == B.Type && (A.Type == DType.BF16 || (tf32 && A.Type == DType.F32)) && IsFloat(C) && IsFloat(Bias) && IsFloat(Residual);
+    /// <summary>What may be done to float32 operands.</summary>
+    public MatMulMode Mode { get; init; }
+
+    /// <summary>Whether the element types are those of a tensor-core product: two bfloat16 or two float32 operands.</summary>
+    public bool HasTypes => A.Type == B.Type && IsFloat(A) && IsFloat(C) && IsFloat(Bias) && IsFloat(Residual);
+
+    /// <summary>What the tensor cores multiply.</summary>
+    public GemmKind Kind => A.Type == DType.BF16 ? GemmKind.BFloat16 : Mode == MatMulMode.Tf32 ? GemmKind.Tf32 : GemmKind.Float32;
 
     /// <summary>How A is copied, or null: see <see cref="OperandAccess.Of"/>.</summary>
     public OperandAccess? AccessA => OperandAccess.Of(A, M, K, A.Row, A.Column);

@@ -15,11 +15,10 @@ internal static class TensorCoreGemm
     private const int LargestSize = 1 << 28;
 
     /// <summary>
-    /// Whether the kernels can compute the problem as it stands. Operands: two bfloat16, or two float32 where <paramref name="tf32"/> is allowed,
-    /// each with one contiguous index and four-byte alignment (<see cref="OperandAccess.Of"/>). C, bias, residual: float32 or bfloat16, any strides.
+    /// Whether the kernels can compute the problem as it stands. Operands: two bfloat16 or two float32, each with one contiguous index and four-byte
+    /// alignment (<see cref="OperandAccess.Of"/>). C, bias, residual: float32 or bfloat16, any strides.
     /// </summary>
-    public static bool Supports(GemmProblem problem, bool tf32) =>
-        problem.HasTypes(tf32) && Fits(problem) && problem.AccessA is not null && problem.AccessB is not null;
+    public static bool Supports(GemmProblem problem) => problem.HasTypes && Fits(problem) && problem.AccessA is not null && problem.AccessB is not null;
 
     /// <summary>Whether sizes are in the kernels' range.</summary>
     public static bool Fits(GemmProblem problem) =>
@@ -144,6 +143,36 @@ internal static class TensorCoreGemm
     }
 
     private static void Multiply(PtxWriter w, GemmKernel kernel, string[] a, string[] b, string[] sums)
+    {
+        if (kernel.Kind != GemmKind.Float32)
+        {
+            MultiplyAdd(w, kernel, a, b, sums);
+            return;
+        }
+        // The small terms first, each over all sums, so that neighbouring instructions do not wait for each other.
+        var (highA, lowA) = Halves(w, "a", a);
+        var (highB, lowB) = Halves(w, "b", b);
+        MultiplyAdd(w, kernel, lowA, highB, sums);
+        MultiplyAdd(w, kernel, highA, lowB, sums);
+        MultiplyAdd(w, kernel, highA, highB, sums);
+    }
+
+    // x = high + low: high is x rounded to 11 bits, low the exact rest, cut after 11 bits. The sum on bits turns some NaNs into zero, but then the
+    // rest is NaN, and so is the rest of ∞.
+    private static (string[] High, string[] Low) Halves(PtxWriter w, string name, string[] x)
+    {
+        string[] high = w.U32(name + "_high", x.Length), low = w.U32(name + "_low", x.Length);
+        for (int i = 0; i < x.Length; i++)
+        {
+            w.Op($"add.u32 {high[i]}, {x[i]}, 0x1000");
+            w.Op($"and.b32 {high[i]}, {high[i]}, 0xffffe000");
+            w.Op($"sub.rn.f32 {low[i]}, {x[i]}, {high[i]}");
+            w.Op($"and.b32 {low[i]}, {low[i]}, 0xffffe000");
+        }
+        return (high, low);
+    }
+
+    private static void MultiplyAdd(PtxWriter w, GemmKernel kernel, string[] a, string[] b, string[] sums)
     {
         string shape = kernel.Kind == GemmKind.BFloat16 ? "m16n8k16.row.col.f32.bf16.bf16.f32" : "m16n8k8.row.col.f32.tf32.tf32.f32";
         int rows = kernel.Tile.WarpM / 16, columns = kernel.Tile.WarpN / 8;

@@ -31,7 +31,8 @@ internal readonly struct ScatterAddSerial<S, T, Y> : IKernel where S : unmanaged
 {
     public static string Name => $"scatter_add_{S.Name}_{Y.Name}_{T.Name}";
 
-    public static bool IsLaunched => (typeof(Y) == typeof(F32) || typeof(Y) == typeof(Bf16)) && (typeof(T) == typeof(F32) || (typeof(T) == typeof(Bf16) && typeof(Y) == typeof(Bf16)));
+    public static bool IsLaunched =>
+        (typeof(Y) == typeof(F32) || typeof(Y) == typeof(Bf16)) && (typeof(T) == typeof(F32) || (typeof(T) == typeof(Bf16) && typeof(Y) == typeof(Bf16)));
 
     public static Delegate Body => (Action<Sizes, int, int, ArrayView<Y>, long, Steps, ArrayView<S>, long, ArrayView<T>, long, Steps>)Run;
 

@@ -49,7 +49,8 @@ internal readonly struct ReduceParts<TMonoid, S> : IKernel where TMonoid : struc
 }
 
 /// <summary>One result per thread in float64.</summary>
-internal readonly struct ReduceWide<TMonoid, S, T> : IKernel where TMonoid : struct, IMonoid where S : unmanaged, IWideElement<S> where T : unmanaged, IWideElement<T>
+internal readonly struct ReduceWide<TMonoid, S, T> : IKernel
+    where TMonoid : struct, IMonoid where S : unmanaged, IWideElement<S> where T : unmanaged, IWideElement<T>
 {
     public static string Name => $"reduce_{TMonoid.Name}_{S.Name}_{T.Name}_wide";
 

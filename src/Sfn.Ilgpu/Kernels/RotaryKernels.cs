@@ -33,6 +33,7 @@ internal readonly struct Rotate<TAccess, S, Q> : IKernel where TAccess : struct,
         G1 sign = new(n.Sign);
         s = Four.Of(s.A * sign, s.B * sign, s.C * sign, s.D * sign);
         TAccess.Store<S, Q>(y, to, 0, 1, slot, n.Half, Four.Of(a.A * c.A - b.A * s.A, a.B * c.B - b.B * s.B, a.C * c.C - b.C * s.C, a.D * c.D - b.D * s.D));
-        TAccess.Store<S, Q>(y, to + n.Half, 0, 1, slot, n.Half, Four.Of(b.A * c.A + a.A * s.A, b.B * c.B + a.B * s.B, b.C * c.C + a.C * s.C, b.D * c.D + a.D * s.D));
+        TAccess.Store<S, Q>(y, to + n.Half, 0, 1, slot, n.Half,
+            Four.Of(b.A * c.A + a.A * s.A, b.B * c.B + a.B * s.B, b.C * c.C + a.C * s.C, b.D * c.D + a.D * s.D));
     }
 }

@@ -18,7 +18,7 @@ public enum Activation : byte
 /// <summary>How products of float32 matrices are computed; sums are float32 in either case.</summary>
 public enum MatMulMode : byte
 {
-    /// <summary>In float32.</summary>
+    /// <summary>In float32, or in a way whose error is not larger; ∞ in a factor may give NaN.</summary>
     Float32,
     /// <summary>
     /// The device may round the factors to tf32 (8 bits of exponent, 10 of mantissa), as the tensor cores of NVIDIA GPUs since Ampere do. A device without

@@ -80,8 +80,8 @@ internal sealed unsafe class AsyncCopies
 
     private readonly record struct Copy(Instr Instruction, int Lane, uint To, ulong From, int Bytes, int Valid)
     {
-        public byte* Place(Warp warp) => MemoryAccess.At(warp, Instruction, Lane, AddressSpaces.SharedWindow + To, Bytes, Bytes);
+        public byte* Place(Warp warp) => MemoryAccess.At(warp, Instruction, Lane, AddressSpaces.SharedWindow + To, Bytes, Bytes, Intent.Write);
 
-        public byte* Source(Warp warp) => MemoryAccess.At(warp, Instruction, Lane, From, Valid, Bytes);
+        public byte* Source(Warp warp) => MemoryAccess.At(warp, Instruction, Lane, From, Valid, Bytes, Intent.Read);
     }
 }

@@ -18,6 +18,7 @@ internal sealed unsafe class BlockRun
         _shared = GC.AllocateUninitializedArray<byte>(kernel.SharedBytes + shape.DynamicShared + 32, pinned: true);
         Shared = (byte*)(((nint)Unsafe.AsPointer(ref _shared[0]) + 15) & ~15);
         SharedBytes = kernel.SharedBytes + shape.DynamicShared;
+        if (SharedBytes > 0 && shape.BlockX * shape.BlockY * shape.BlockZ > 32) Races = new RaceCheck(SharedBytes);
         _parameters = GC.AllocateUninitializedArray<byte>(parameters.Length + 1, pinned: true);
         parameters.CopyTo(_parameters, 0);
         Parameters = (byte*)Unsafe.AsPointer(ref _parameters[0]);
@@ -34,6 +35,9 @@ internal sealed unsafe class BlockRun
     public byte* Shared { get; }
 
     public int SharedBytes { get; }
+
+    /// <summary>Null if the block has no shared memory, or one warp only.</summary>
+    public RaceCheck? Races { get; }
 
     public byte* Parameters { get; }
 
@@ -60,6 +64,7 @@ internal sealed unsafe class BlockRun
         }
         while (true)
         {
+            Races?.NextPhase();
             bool alive = false, waiting = false, left = false;
             foreach (var warp in _warps)
             {

@@ -22,7 +22,7 @@ internal static unsafe class Matrices
             for (int row = 0; row < 8; row++)
             {
                 int lane = 8 * matrix + row;
-                byte* from = MemoryAccess.At(warp, instruction, lane, warp.R[32 * instruction.A + lane] + (ulong)instruction.Immediate, 16, 16);
+                byte* from = MemoryAccess.At(warp, instruction, lane, warp.R[32 * instruction.A + lane] + (ulong)instruction.Immediate, 16, 16, Intent.Read);
                 new ReadOnlySpan<ushort>(from, 8).CopyTo(elements[(8 * row)..]);
             }
             for (int lane = 0; lane < 32; lane++)

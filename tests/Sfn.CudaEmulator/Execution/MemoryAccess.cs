@@ -3,13 +3,16 @@ using Sfn.CudaEmulator.Text;
 
 namespace Sfn.CudaEmulator.Execution;
 
+/// <summary>What an access is for.</summary>
+internal enum Intent : byte { Read, Write, Atomic }
+
 /// <summary>Loads, stores and atomics. Every access must be aligned to its whole width and lie inside of one allocation.</summary>
 internal static unsafe class MemoryAccess
 {
     private static readonly Lock s_atomics = new();
 
     /// <summary>Where <paramref name="bytes"/> bytes of a lane's memory lie.</summary>
-    public static byte* At(Warp warp, Instr instruction, int lane, ulong address, int bytes, int alignment)
+    public static byte* At(Warp warp, Instr instruction, int lane, ulong address, int bytes, int alignment, Intent intent)
     {
         var space = instruction.Space;
         if (space == Space.Generic)
@@ -45,6 +48,11 @@ internal static unsafe class MemoryAccess
         if (address + (ulong)bytes > (ulong)size)
             throw warp.Fault(PtxFaultKind.IllegalAddress, instruction,
                 $"thread {warp.Thread(1u << lane)}: {bytes} bytes at {address} are outside of {size} bytes of {space} memory");
+        if (space == Space.Shared && intent != Intent.Atomic && warp.Block.Races is { } races)
+        {
+            if (intent == Intent.Read) races.Read(warp, instruction, lane, (uint)address, bytes);
+            else races.Write(warp, instruction, lane, (uint)address, bytes);
+        }
         return memory + address;
     }
 
@@ -58,7 +66,7 @@ internal static unsafe class MemoryAccess
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            byte* from = At(warp, instruction, lane, addresses[lane] + (ulong)instruction.Immediate, bytes, bytes);
+            byte* from = At(warp, instruction, lane, addresses[lane] + (ulong)instruction.Immediate, bytes, bytes, Intent.Read);
             for (int k = 0; k < list.Length; k++) r[32 * list[k] + lane] = Read(from + k * size, size, signed);
         }
     }
@@ -72,7 +80,7 @@ internal static unsafe class MemoryAccess
         for (; lanes != 0; lanes &= lanes - 1)
         {
             int lane = BitOperations.TrailingZeroCount(lanes);
-            byte* to = At(warp, instruction, lane, addresses[lane] + (ulong)instruction.Immediate, bytes, bytes);
+            byte* to = At(warp, instruction, lane, addresses[lane] + (ulong)instruction.Immediate, bytes, bytes, Intent.Write);
             for (int k = 0; k < list.Length; k++) Write(to + k * size, size, r[32 * list[k] + lane]);
         }
     }
@@ -83,7 +91,7 @@ internal static unsafe class MemoryAccess
         int[] list = instruction.Lists[0];
         int size = instruction.Type.Size();
         int first = BitOperations.TrailingZeroCount(lanes);
-        byte* from = At(warp, instruction, first, warp.R[32 * instruction.A + first] + (ulong)instruction.Immediate, size * list.Length, size);
+        byte* from = At(warp, instruction, first, warp.R[32 * instruction.A + first] + (ulong)instruction.Immediate, size * list.Length, size, Intent.Read);
         for (int k = 0; k < list.Length; k++)
         {
             ulong value = Read(from + k * size, size, instruction.Type.IsSigned());
@@ -102,7 +110,7 @@ internal static unsafe class MemoryAccess
             for (; lanes != 0; lanes &= lanes - 1)
             {
                 int lane = BitOperations.TrailingZeroCount(lanes);
-                byte* place = At(warp, instruction, lane, r[32 * instruction.A + lane] + (ulong)instruction.Immediate, size, size);
+                byte* place = At(warp, instruction, lane, r[32 * instruction.A + lane] + (ulong)instruction.Immediate, size, size, Intent.Atomic);
                 ulong old = Read(place, size, false), next = instruction.Scalar(old, r[32 * instruction.B + lane], r[32 * instruction.C + lane]);
                 if (instruction.D >= 0) r[32 * instruction.D + lane] = old;
                 Write(place, size, next);

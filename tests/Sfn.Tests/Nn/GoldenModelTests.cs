@@ -112,7 +112,7 @@ internal sealed class GoldenModel : IDisposable
             Bias = c.GetProperty("bias").GetBoolean(),
             Tied = c.GetProperty("tied").GetBoolean(),
         };
-        var golden = new GoldenModel(file, new Transformer(config));
+        var golden = new GoldenModel(file, new Transformer(config, Gpu.TestDevices.Device));
         golden.Load("p0");
         return golden;
     }
@@ -120,7 +120,7 @@ internal sealed class GoldenModel : IDisposable
     public void Load(string prefix)
     {
         Assert.Equal(_file.Names.Count(n => n.StartsWith(prefix + "/", StringComparison.Ordinal)), Model.Parameters.Count);
-        foreach (var p in Model.Parameters) p.Set(Tensor.From(this[$"{prefix}/{p.Name}"], p.Shape));
+        foreach (var p in Model.Parameters) p.Set(Tensor.From(this[$"{prefix}/{p.Name}"], p.Shape, Model.Device));
     }
 
     public void Dispose() => _file.Dispose();
@@ -129,6 +129,6 @@ internal sealed class GoldenModel : IDisposable
     {
         var entry = _file[name];
         int[] ids = [.. MemoryMarshal.Cast<byte, long>(_file.Bytes(name)).ToArray().Select(i => (int)i)];
-        return Tensor.From(ids, Shape.Create([.. entry.Shape.Select(d => (int)d)]));
+        return Tensor.From(ids, Shape.Create([.. entry.Shape.Select(d => (int)d)]), Model.Device);
     }
 }

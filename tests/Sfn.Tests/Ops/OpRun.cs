@@ -29,7 +29,7 @@ public static class OpRun
     private const ulong Upstream = 1001;
 
     /// <summary>The device under test: the one that the environment names, else the CPU.</summary>
-    public static IEnumerable<Device> Devices => [Gpu.TestDevices.Extra ?? Device.Cpu];
+    public static IEnumerable<Device> Devices => [Gpu.TestDevices.Device];
 
     public static double[][] Inputs(OpCase c, bool brief = false) => [.. c.Args.Select((a, i) => a.Draw((ulong)(31 * i + 7), brief))];
 

@@ -15,7 +15,7 @@ internal struct MatMulParameters
     public long ResidualBatch0, ResidualBatch1, ResidualRow, ResidualColumn;
     public int Accumulate, HasBias, HasResidual, Activation;
 
-    /// <summary>Parts that k is cut into, each of <see cref="KPart"/>; part s writes its own matrices, <see cref="CSplit"/> elements after those of s - 1.</summary>
+    /// <summary>Parts that k is cut into, each of <see cref="KPart"/>; part s writes matrices of its own, <see cref="CSplit"/> elements further on.</summary>
     public int Splits, KPart;
     public long CSplit;
 

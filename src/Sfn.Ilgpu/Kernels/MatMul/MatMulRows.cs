@@ -1,4 +1,5 @@
 using global::ILGPU;
+using global::ILGPU.Runtime;
 
 namespace Sfn.Backends.Ilgpu.Kernels;
 
@@ -39,6 +40,8 @@ internal readonly struct MatMulRowsK<TRows, A, QA, B, QB, C> : IKernel
     private const int Share = IKernel.Threads / Columns;
 
     public static string Name => $"matmul_{A.Name}_{B.Name}_k_{C.Name}_rows{TRows.Rows}";
+
+    public static KernelSpecialization Bounds => new(IKernel.Threads, 2);
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
@@ -103,6 +106,8 @@ internal readonly struct MatMulRowsN<TRows, A, QA, B, QB, C> : IKernel
     private const int Across = Columns / 4, Share = IKernel.Threads / Across;
 
     public static string Name => $"matmul_{A.Name}_{B.Name}_r_{C.Name}_rows{TRows.Rows}";
+
+    public static KernelSpecialization Bounds => new(IKernel.Threads, 2);
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 

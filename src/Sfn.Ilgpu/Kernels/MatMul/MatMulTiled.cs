@@ -27,7 +27,10 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
 
     public static Delegate Body => (Action<MatMulParameters, ArrayView<A>, ArrayView<B>, ArrayView<C>, ArrayView<F32>, ArrayView<C>>)Run;
 
-    public static KernelSpecialization Bounds => new(2 * TTile.Size, TTile.Resident);
+    // Conversions of narrow elements need registers of their own: better fewer groups than registers in memory.
+    public static KernelSpecialization Bounds => new(2 * TTile.Size, Narrow ? Math.Max(1, TTile.Resident / 2) : TTile.Resident);
+
+    private static bool Narrow => A.Name != F32.Name || B.Name != F32.Name;
 
     private static void Run(MatMulParameters p, ArrayView<A> a, ArrayView<B> b, ArrayView<C> c, ArrayView<F32> bias, ArrayView<C> residual)
     {
@@ -39,17 +42,21 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
         var rb = LocalMemory.Allocate<float>(TTile.Columns);
         var nextA = LocalMemory.Allocate<QA>(TTile.Depth / 8);
         var nextB = LocalMemory.Allocate<QB>(TTile.Depth / 8);
+        var saved = SharedMemory.Allocate<int>(TilePlace.Numbers);
         int t = Group.IdxX;
         var place = TilePlace.Of(p, TTile.Size, TTile.Size);
+        if (t == 0) place.Save(saved);
 
         // This thread's quads, 8 steps apart. Lines past the matrix read its last ones.
         int lineA = RA.Line(t, TTile.Size), stepA = RA.Step(t, TTile.Size), lineB = RB.Line(t, TTile.Size), stepB = RB.Step(t, TTile.Size);
         int m = place.M + lineA < RA.Last(p.M) ? place.M + lineA : RA.Last(p.M), n = place.N + lineB < RB.Last(p.N) ? place.N + lineB : RB.Last(p.N);
-        int kA = place.Begin + stepA, kB = place.Begin + stepB;
-        var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M, End = place.End };
-        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N, End = place.End };
-        long atA = RA.Count(place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + kA * p.AColumn), moveA = RA.Count(8 * p.AColumn);
-        long atB = RB.Count(place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + kB * p.BRow), moveB = RB.Count(8 * p.BRow);
+        int leftA = place.End - place.Begin - stepA, leftB = place.End - place.Begin - stepB;
+        int putA = RA.Place(lineA, stepA, TTile.Size + 4), putB = RB.Place(lineB, stepB, TTile.Size + 4);
+        var panelA = new Panel { Line = p.ARow, Step = p.AColumn, Lines = p.M };
+        var panelB = new Panel { Line = p.BColumn, Step = p.BRow, Lines = p.N };
+        long moveA = RA.Count(8 * p.AColumn), moveB = RB.Count(8 * p.BRow);
+        long atA = RA.Count(place.Batch0 * p.ABatch0 + place.Batch1 * p.ABatch1 + m * p.ARow + (place.Begin + stepA) * p.AColumn);
+        long atB = RB.Count(place.Batch0 * p.BBatch0 + place.Batch1 * p.BBatch1 + n * p.BColumn + (place.Begin + stepB) * p.BRow);
 
         // 32 threads cover 8·4 rectangles: of the four reads of a quad by eight threads each, two pairs are of the same addresses.
         int warp = t >> 5;
@@ -59,21 +66,21 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
             for (int j = 0; j < TTile.Columns; j++) sums[i * TTile.Columns + j] = 0;
         for (int i = 0; i < TTile.Depth / 8; i++)
         {
-            RA.Store<A, QA>(sharedA, lineA, stepA + 8 * i, TTile.Size + 4, RA.Load<A, QA>(a, panelA, atA + i * moveA, m, kA + 8 * i));
-            RB.Store<B, QB>(sharedB, lineB, stepB + 8 * i, TTile.Size + 4, RB.Load<B, QB>(b, panelB, atB + i * moveB, n, kB + 8 * i));
+            RA.Store<A, QA>(sharedA, putA + RA.Place(0, 8 * i, TTile.Size + 4), TTile.Size + 4, RA.Load<A, QA>(a, panelA, atA + i * moveA, m, leftA - 8 * i));
+            RB.Store<B, QB>(sharedB, putB + RB.Place(0, 8 * i, TTile.Size + 4), TTile.Size + 4, RB.Load<B, QB>(b, panelB, atB + i * moveB, n, leftB - 8 * i));
         }
         Group.Barrier();
         int side = 0;
-        for (int k = place.Begin; k < place.End; k += TTile.Depth)
+        for (int steps = place.End - place.Begin; steps > 0; steps -= TTile.Depth)
         {
-            kA += TTile.Depth;
-            kB += TTile.Depth;
+            leftA -= TTile.Depth;
+            leftB -= TTile.Depth;
             atA += TTile.Depth / 8 * moveA;
             atB += TTile.Depth / 8 * moveB;
             for (int i = 0; i < TTile.Depth / 8; i++)
             {
-                nextA[i] = RA.Load<A, QA>(a, panelA, atA + i * moveA, m, kA + 8 * i);
-                nextB[i] = RB.Load<B, QB>(b, panelB, atB + i * moveB, n, kB + 8 * i);
+                nextA[i] = RA.Load<A, QA>(a, panelA, atA + i * moveA, m, leftA - 8 * i);
+                nextB[i] = RB.Load<B, QB>(b, panelB, atB + i * moveB, n, leftB - 8 * i);
             }
             long quadA = side * ((TTile.Size + 4) / 4) + ty, quadB = side * ((TTile.Size + 4) / 4) + tx;
             for (int s = 0; s < TTile.Depth; s += 8)
@@ -90,12 +97,14 @@ internal readonly struct MatMulTiled<TTile, RA, RB, A, QA, B, QB, C, QC> : IKern
             side = TTile.Depth - side;
             for (int i = 0; i < TTile.Depth / 8; i++)
             {
-                RA.Store<A, QA>(sharedA, lineA, side + stepA + 8 * i, TTile.Size + 4, nextA[i]);
-                RB.Store<B, QB>(sharedB, lineB, side + stepB + 8 * i, TTile.Size + 4, nextB[i]);
+                RA.Store<A, QA>(sharedA, putA + RA.Place(0, side + 8 * i, TTile.Size + 4), TTile.Size + 4, nextA[i]);
+                RB.Store<B, QB>(sharedB, putB + RB.Place(0, side + 8 * i, TTile.Size + 4), TTile.Size + 4, nextB[i]);
             }
             Group.Barrier();
         }
 
+        // Registers are dear in the loop above: the place comes back from shared memory.
+        place = TilePlace.Saved(saved);
         // One quad of the rectangle at a time, always from the front: registers have no index that a loop could count.
         for (int i = 0; i < p.ThreadRows; i++)
         {

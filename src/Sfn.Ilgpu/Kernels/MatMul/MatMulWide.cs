@@ -11,9 +11,10 @@ internal readonly struct MatMulWide<S> : IKernel where S : unmanaged, IWideEleme
 
     private static void Run(MatMulParameters p, ArrayView<S> a, ArrayView<S> b, ArrayView<S> c, ArrayView<S> bias, ArrayView<S> residual)
     {
-        long i = (long)Grid.IdxX * Group.DimX + Group.IdxX;
-        if (i >= (long)p.M * p.N) return;
-        int m = (int)(i / p.N), n = (int)(i - (long)m * p.N), b0 = Grid.IdxY, b1 = Grid.IdxZ;
+        long i = (long)Grid.IdxX * Group.DimX + Group.IdxX, size = (long)p.M * p.N, batch = i / size;
+        if (batch >= (long)p.Batch0 * p.Batch1) return;
+        i -= batch * size;
+        int m = (int)(i / p.N), n = (int)(i - (long)m * p.N), b0 = (int)(batch / p.Batch1), b1 = (int)(batch - (long)b0 * p.Batch1);
         long pa = b0 * p.ABatch0 + b1 * p.ABatch1 + m * p.ARow, pb = b0 * p.BBatch0 + b1 * p.BBatch1 + n * p.BColumn;
         G64 sum = new(0);
         for (int k = 0; k < p.K; k++) sum += S.LoadWide(a[pa + k * p.AColumn]) * S.LoadWide(b[pb + k * p.BRow]);

@@ -7,7 +7,7 @@ namespace Sfn.Backends.Ilgpu.Kernels;
 internal struct Panel
 {
     public long Line, Step;
-    public int Lines, End;
+    public int Lines;
 }
 
 /// <summary>
@@ -31,11 +31,14 @@ internal interface IReader
     /// <summary>A place or distance in elements as this reader counts it.</summary>
     static abstract long Count(long elements);
 
-    /// <summary>The quad at line r, step k of the panel, which is at place <paramref name="at"/>. What lies past the end of k is 0.</summary>
-    static abstract Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int k) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
+    /// <summary>Where the quad at line r, step k of a tile lies in shared memory, as <see cref="Store"/> counts it.</summary>
+    static abstract int Place(int r, int k, int pitch);
 
-    /// <summary>Puts the quad at line r, step k of a tile whose steps are <paramref name="pitch"/> apart.</summary>
-    static abstract void Store<S, Q>(ArrayView<F32x4> shared, int r, int k, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
+    /// <summary>The quad at <paramref name="at"/>, from line r on, of which <paramref name="left"/> steps are left; what lies past them is 0.</summary>
+    static abstract Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
+
+    /// <summary>Puts a quad into a tile whose steps are <paramref name="pitch"/> lines apart.</summary>
+    static abstract void Store<S, Q>(ArrayView<F32x4> shared, long at, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>;
 }
 
 /// <summary>Four steps of one line, one aligned piece of memory.</summary>
@@ -57,19 +60,21 @@ internal readonly struct StepQuads : IReader
     public static long Count(long elements) => elements >> 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int k) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    public static int Place(int r, int k, int pitch) => k * pitch + r;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         Q q = default;
         ref Q from = ref x.Cast<Q>()[at];
-        if (k < panel.End) q = from;
+        if (left > 0) q = from;
         return q;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<S, Q>(ArrayView<F32x4> shared, int r, int k, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    public static void Store<S, Q>(ArrayView<F32x4> shared, long at, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         var lines = shared.Cast<float>();
-        long at = k * pitch + r;
         lines[at] = Q.A(q).V;
         lines[at + pitch] = Q.B(q).V;
         lines[at + 2 * pitch] = Q.C(q).V;
@@ -95,12 +100,15 @@ internal readonly struct LineQuads : IReader
     public static long Count(long elements) => elements >> 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int k) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
-        StepQuads.Load<S, Q>(x, panel, at, r, k);
+    public static int Place(int r, int k, int pitch) => k * (pitch / 4) + r / 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<S, Q>(ArrayView<F32x4> shared, int r, int k, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
-        shared[(long)(k * (pitch / 4) + r / 4)] = F32x4.Of(Q.A(q), Q.B(q), Q.C(q), Q.D(q));
+    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
+        StepQuads.Load<S, Q>(x, panel, at, r, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<S, Q>(ArrayView<F32x4> shared, long at, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
+        shared[at] = F32x4.Of(Q.A(q), Q.B(q), Q.C(q), Q.D(q));
 }
 
 /// <summary>Four steps of one line, one by one.</summary>
@@ -121,19 +129,22 @@ internal readonly struct StepSingles : IReader
     public static long Count(long elements) => elements;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int k) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    public static int Place(int r, int k, int pitch) => StepQuads.Place(r, k, pitch);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         G1 e0 = new(0), e1 = new(0), e2 = new(0), e3 = new(0);
-        if (k < panel.End) e0 = S.Load(x[at]);
-        if (k + 1 < panel.End) e1 = S.Load(x[at + panel.Step]);
-        if (k + 2 < panel.End) e2 = S.Load(x[at + 2 * panel.Step]);
-        if (k + 3 < panel.End) e3 = S.Load(x[at + 3 * panel.Step]);
+        if (left > 0) e0 = S.Load(x[at]);
+        if (left > 1) e1 = S.Load(x[at + panel.Step]);
+        if (left > 2) e2 = S.Load(x[at + 2 * panel.Step]);
+        if (left > 3) e3 = S.Load(x[at + 3 * panel.Step]);
         return Q.Of(e0, e1, e2, e3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<S, Q>(ArrayView<F32x4> shared, int r, int k, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
-        StepQuads.Store<S, Q>(shared, r, k, pitch, q);
+    public static void Store<S, Q>(ArrayView<F32x4> shared, long at, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
+        StepQuads.Store<S, Q>(shared, at, pitch, q);
 }
 
 /// <summary>One step of four lines, one by one.</summary>
@@ -154,17 +165,20 @@ internal readonly struct LineSingles : IReader
     public static long Count(long elements) => elements;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int k) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
+    public static int Place(int r, int k, int pitch) => LineQuads.Place(r, k, pitch);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Q Load<S, Q>(ArrayView<S> x, in Panel panel, long at, int r, int left) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S>
     {
         G1 e0 = new(0), e1 = new(0), e2 = new(0), e3 = new(0);
-        if (k < panel.End) e0 = S.Load(x[at]);
-        if (k < panel.End && r + 1 < panel.Lines) e1 = S.Load(x[at + panel.Line]);
-        if (k < panel.End && r + 2 < panel.Lines) e2 = S.Load(x[at + 2 * panel.Line]);
-        if (k < panel.End && r + 3 < panel.Lines) e3 = S.Load(x[at + 3 * panel.Line]);
+        if (left > 0) e0 = S.Load(x[at]);
+        if (left > 0 && r + 1 < panel.Lines) e1 = S.Load(x[at + panel.Line]);
+        if (left > 0 && r + 2 < panel.Lines) e2 = S.Load(x[at + 2 * panel.Line]);
+        if (left > 0 && r + 3 < panel.Lines) e3 = S.Load(x[at + 3 * panel.Line]);
         return Q.Of(e0, e1, e2, e3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<S, Q>(ArrayView<F32x4> shared, int r, int k, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
-        LineQuads.Store<S, Q>(shared, r, k, pitch, q);
+    public static void Store<S, Q>(ArrayView<F32x4> shared, long at, int pitch, Q q) where S : unmanaged, IElement<S> where Q : unmanaged, IQuad<Q, S> =>
+        LineQuads.Store<S, Q>(shared, at, pitch, q);
 }

@@ -37,6 +37,24 @@ internal struct TilePlace
         place.End = p.KPart < p.K - place.Begin ? place.Begin + p.KPart : p.K;
         return place;
     }
+
+    /// <summary>How many numbers <see cref="Save"/> writes.</summary>
+    public const int Numbers = 5;
+
+    /// <summary>Writes what the store of results needs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Save(ArrayView<int> to)
+    {
+        to[0] = M;
+        to[1] = N;
+        to[2] = Batch0;
+        to[3] = Batch1;
+        to[4] = Split;
+    }
+
+    /// <summary>What <see cref="Save"/> wrote.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TilePlace Saved(ArrayView<int> from) => new() { M = from[0], N = from[1], Batch0 = from[2], Batch1 = from[3], Split = from[4] };
 }
 
 /// <summary>Stores results with the epilogue.</summary>

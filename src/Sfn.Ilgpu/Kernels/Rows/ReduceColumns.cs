@@ -52,7 +52,8 @@ internal readonly struct NormWeightColumns<TAccess, X, XQ, Y, YQ> : IKernel
 
     public static Delegate Body => (Action<NormSizes, ArrayView<X>, ArrayView<F32>, ArrayView<F32>, ArrayView<Y>, ArrayView<F32>, ArrayView<F32>>)Run;
 
-    private static void Run(NormSizes n, ArrayView<X> x, ArrayView<F32> means, ArrayView<F32> rstds, ArrayView<Y> dy, ArrayView<F32> weights, ArrayView<F32> biases)
+    private static void Run(NormSizes n, ArrayView<X> x, ArrayView<F32> means, ArrayView<F32> rstds, ArrayView<Y> dy,
+        ArrayView<F32> weights, ArrayView<F32> biases)
     {
         var all = SharedMemory.Allocate<float>(4 * ColumnTile.Threads);
         int lane = Group.IdxX % ColumnTile.Lanes, tile = Grid.IdxX * ColumnTile.Columns;

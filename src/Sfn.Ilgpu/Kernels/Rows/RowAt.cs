@@ -54,8 +54,10 @@ internal static class Slot
         where TMonoid : struct, IMonoid where TAccess : struct, IRowAccess
     {
         G1 none = monoid.Identity<G1>();
-        G1 a = TAccess.Column(lane, lanes, slot, 0) < columns ? monoid.Map(v.A) : none, b = TAccess.Column(lane, lanes, slot, 1) < columns ? monoid.Map(v.B) : none;
-        G1 c = TAccess.Column(lane, lanes, slot, 2) < columns ? monoid.Map(v.C) : none, d = TAccess.Column(lane, lanes, slot, 3) < columns ? monoid.Map(v.D) : none;
+        G1 a = TAccess.Column(lane, lanes, slot, 0) < columns ? monoid.Map(v.A) : none;
+        G1 b = TAccess.Column(lane, lanes, slot, 1) < columns ? monoid.Map(v.B) : none;
+        G1 c = TAccess.Column(lane, lanes, slot, 2) < columns ? monoid.Map(v.C) : none;
+        G1 d = TAccess.Column(lane, lanes, slot, 3) < columns ? monoid.Map(v.D) : none;
         return monoid.Combine(sum, monoid.Combine(monoid.Combine(a, b), monoid.Combine(c, d)));
     }
 }

@@ -23,7 +23,8 @@ internal readonly struct RowInRegisters<TRow, TShape, TAccess, X, XQ, B, BQ, C, 
 
     public static bool IsLaunched => RowName.IsLaunched<TRow, X, B, C>();
 
-    public static Delegate Body => (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
+    public static Delegate Body =>
+        (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
 
@@ -88,7 +89,8 @@ internal readonly struct RowInPasses<TRow, TShape, TAccess, X, XQ, B, BQ, C, CQ>
 
     public static bool IsLaunched => typeof(TShape) == typeof(Lanes512) && RowName.IsLaunched<TRow, X, B, C>();
 
-    public static Delegate Body => (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
+    public static Delegate Body =>
+        (Action<TRow, RowSteps, ArrayView<X>, ArrayView<B>, ArrayView<C>, ArrayView<X>, ArrayView<X>, ArrayView<F32>, ArrayView<F32>>)Run;
 
     public static KernelSpecialization Bounds => new(TShape.Threads, null);
 

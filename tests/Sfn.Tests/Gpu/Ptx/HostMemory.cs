@@ -19,11 +19,18 @@ internal sealed unsafe class HostMemory : IDisposable
         return begin;
     }
 
+    /// <summary>Memory of somebody else's.</summary>
+    public void Adopt(ulong begin, long bytes)
+    {
+        if (!_ranges.Contains((begin, begin + (ulong)bytes))) _ranges.Add((begin, begin + (ulong)bytes));
+    }
+
     /// <summary>The bytes at an address, which must be aligned and inside one allocation.</summary>
     public Span<byte> At(ulong address, int bytes, int alignment, string who)
     {
         Assert.True(address % (ulong)alignment == 0, $"{who}: address {address:X} is not a multiple of {alignment}");
-        Assert.True(_ranges.Exists(r => address >= r.Begin && address + (ulong)bytes <= r.End), $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
+        bool inside = _ranges.Exists(r => address >= r.Begin && address + (ulong)bytes <= r.End);
+        Assert.True(inside, $"{who}: {bytes} bytes at {address:X} are outside of every allocation");
         return new((void*)address, bytes);
     }
 
