@@ -17,7 +17,8 @@ internal static class FeedForwardFigures
     private static void Measure(SuiteRun run, string name, int width, int tokens)
     {
         var x = Data.Normal([tokens, width], 3, DType.BF16, run.Device);
-        Structure[] all = [new Dense(run.Device, width), new LowRank(run.Device, width), new BlockDense(run.Device, width), new BlockShuffle(run.Device, width)];
+        var device = run.Device;
+        Structure[] all = [new Dense(device, width), new LowRank(device, width), new BlockDense(device, width), new BlockShuffle(device, width)];
         double[] errors = [.. all.Select(s => Verified(run, name, s, x))];
         double[] seconds = run.Medians([.. all.Select<Structure, Action>(s => () =>
         {
@@ -49,7 +50,7 @@ internal static class FeedForwardFigures
         return run.Verify($"{name} {structure.Name}", error, 3e-2);
     }
 
-    /// <summary>Up and down matrices of one parametrization, as the layers of Sfn.Nn apply them. Their initialization is not needed here, and is slow.</summary>
+    /// <summary>Up and down matrices of one parametrization, as the layers of Sfn.Nn apply them; without their initialization, which is slow.</summary>
     private abstract class Structure(string name, Tensor[] tensors)
     {
         public string Name => name;

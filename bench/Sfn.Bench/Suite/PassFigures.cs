@@ -61,7 +61,8 @@ internal static class PassFigures
         run.Report.Add(new Figure(name, bytes / run.Median(pass) / 1e9, "GB/s", run.CopyRate / 1e9, "copy", error));
     }
 
-    // Loss and gradient in place, in float32 as the engine keeps logits: the logits are read and written. Repeated on its own result it does the same work on other numbers.
+    // Loss and gradient in place, in float32 as the engine keeps logits: they are read and written. Repeated on its own result it does the same work on other
+    // numbers.
     private static void CrossEntropy(SuiteRun run, int rows)
     {
         const string Name = "cross-entropy f32";
@@ -73,7 +74,8 @@ internal static class PassFigures
                 run.Report.Add(new Figure(Name, null, "GB/s", Note: "this device has no kernel"));
                 return;
             }
-            Tensor logits = Data.Normal([rows, Classes], 1, DType.F32, run.Device), losses = Tensor.Zeros([rows], DType.F32, run.Device);
+            var logits = Data.Normal([rows, Classes], 1, DType.F32, run.Device);
+            var losses = Tensor.Zeros([rows], DType.F32, run.Device);
             var targets = Tensor.From([.. Enumerable.Range(0, rows).Select(i => i * 37 % Classes)], [rows], run.Device);
             double[] row = Data.Row(logits[rows - 1]);
             int target = (rows - 1) * 37 % Classes;
@@ -82,7 +84,8 @@ internal static class PassFigures
             double[] gradient = Softmax(row);
             double loss = -Math.Log(gradient[target]);
             gradient[target] -= 1;
-            double error = Data.Larger(Math.Abs(Data.Row(losses)[rows - 1] - loss) / loss, Deviation(Data.Row(logits[rows - 1]), gradient));
+            double error = Data.Larger(Math.Abs(Data.Row(losses)[rows - 1] - loss) / loss,
+                Deviation(Data.Row(logits[rows - 1]), gradient));
             Add(run, Name, 2 * logits.Bytes, error, 1e-5, Pass);
         });
     }
@@ -103,7 +106,8 @@ internal static class PassFigures
             var shadows = shadow ? Tensor.Zeros([count], DType.BF16, run.Device) : null;
             var settings = Tensor.Zeros([AdamWSettings.Count], DType.F32, run.Device);
             run.Backend.Upload(MemoryMarshal.AsBytes([new AdamWSettings(1e-2, .9, .999, 1e-8, .1, step: 10)]), settings.View);
-            var views = new AdamWViews { P = p.View, G = g.View, M = m.View, V = v.View, Shadow = shadows?.View, Scale = Tensor.Ones([], device: run.Device).View };
+            var scale = Tensor.Ones([], device: run.Device);
+            var views = new AdamWViews { P = p.View, G = g.View, M = m.View, V = v.View, Shadow = shadows?.View, Scale = scale.View };
             int at = count - 64;
             double[] Some(Tensor x) => Data.Row(x.Narrow(0, at, 64));
             double[] expected = [.. Some(p).Zip(Some(g)).Zip(Some(m)).Select(i => Updated(i.First.First, i.First.Second, i.Second, 0.5))];

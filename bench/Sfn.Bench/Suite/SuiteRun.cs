@@ -37,7 +37,13 @@ internal sealed class SuiteRun
     public static void Run(Options options, Report report)
     {
         IlgpuDevices.Register();
-        var device = Device.Get(options.Device);
+        Device device;
+        try { device = Device.Get(options.Device); }
+        catch (DeviceMismatch error)
+        {
+            report.Wrong("suite", error.Message);
+            return;
+        }
         var run = new SuiteRun(options, report, device);
         report.Heading($"suite on {device.Name}: {device.Description}");
         run.Report.Write();

@@ -42,7 +42,8 @@ internal static class TrainFigures
         double seconds = run.Median(Step), rate = batch * config.Context / seconds;
         string note = step.IsCaptured ? "replayed" : step.CaptureProblem is { } problem ? $"not replayed: {problem}" : "call by call";
         run.Report.Add(new Figure(name, rate, "tokens/s", run.Torch("train eager"), "torch train eager", error, $"{seconds * 1e3:F2} ms, {note}"));
-        run.Report.Add(new Figure($"{name}, products", new ModelCounts(config).TrainingFlops(batch) / seconds / 1e12, "TFLOP/s", run.Torch("bf16"), "torch bf16"));
+        double flops = new ModelCounts(config).TrainingFlops(batch);
+        run.Report.Add(new Figure($"{name}, products", flops / seconds / 1e12, "TFLOP/s", run.Torch("bf16"), "torch bf16"));
         return rate;
     }
 
