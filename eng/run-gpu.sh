@@ -37,6 +37,6 @@ part() {
 rm -f "$out/results-GPU.json"
 export SFN_TEST_DEVICE=$device
 part conformance "${CONFORMANCE_SECONDS:-300}" "$here/Sfn.Tests" --no-ansi --progress off
-part suite "${SUITE_SECONDS:-600}" "$here/Sfn.Bench" suite --device "$device" --results "$out/results-GPU.json"
+part suite "${SUITE_SECONDS:-290}" "$here/Sfn.Bench" suite --device "$device" --results "$out/results-GPU.json"
 [ -s "$out/results-GPU.json" ] || { echo "FAILED  $out/results-GPU.json was not written"; status=1; }
 exit $status

@@ -6,9 +6,8 @@ internal static class FeedForwardFigures
     public static void Run(SuiteRun run)
     {
         int tokens = run.Size(30_720, 1, 64, 64);
-        foreach (int full in new[] { 1024, 2048, 3072, 4096, 5120 })
+        foreach (int width in run.Sizes([1024, 2048, 3072, 4096, 5120], 0.5, 64))
         {
-            int width = run.Size(full, 0.5, 64, 64);
             string name = $"feedforward {width}";
             run.Report.Heading($"{name} -> {4 * width} -> {width}, {tokens} tokens, bf16, forward");
             run.Try(name, "", () => Measure(run, name, width, tokens));
@@ -18,7 +17,8 @@ internal static class FeedForwardFigures
     private static void Measure(SuiteRun run, string name, int width, int tokens)
     {
         var x = Data.Normal([tokens, width], 3, DType.BF16, run.Device);
-        Structure[] all = [new Dense(run.Device, width), new LowRank(run.Device, width), new BlockDense(run.Device, width), new BlockShuffle(run.Device, width)];
+        var device = run.Device;
+        Structure[] all = [new Dense(device, width), new LowRank(device, width), new BlockDense(device, width), new BlockShuffle(device, width)];
         double[] errors = [.. all.Select(s => Verified(run, name, s, x))];
         double[] seconds = run.Medians([.. all.Select<Structure, Action>(s => () =>
         {
@@ -50,7 +50,7 @@ internal static class FeedForwardFigures
         return run.Verify($"{name} {structure.Name}", error, 3e-2);
     }
 
-    /// <summary>Up and down matrices of one parametrization, as the layers of Sfn.Nn apply them. Their initialization is not needed here, and is slow.</summary>
+    /// <summary>Up and down matrices of one parametrization, as the layers of Sfn.Nn apply them; without their initialization, which is slow.</summary>
     private abstract class Structure(string name, Tensor[] tensors)
     {
         public string Name => name;

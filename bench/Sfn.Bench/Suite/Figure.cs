@@ -8,7 +8,8 @@ namespace Sfn.Bench.Suite;
 /// <param name="LimitName">What the limit is.</param>
 /// <param name="Error">Largest deviation that the verification found, relative to the size of what was summed; null where nothing is computed.</param>
 /// <param name="Note">Why there is no value, or what else is worth knowing.</param>
-internal sealed record Figure(string Name, double? Value, string Unit, double? Limit = null, string? LimitName = null, double? Error = null, string? Note = null)
+internal sealed record Figure(
+    string Name, double? Value, string Unit, double? Limit = null, string? LimitName = null, double? Error = null, string? Note = null)
 {
     /// <summary>Value / limit.</summary>
     public double? Share => Value / Limit;

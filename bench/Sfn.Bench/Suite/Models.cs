@@ -29,12 +29,19 @@ internal static class Models
         return Data.Row(model.NextLogits(Tensor.From(text, [1, text.Length], host)));
     }
 
-    /// <summary>Mean loss of one sequence by the same model on the host.</summary>
-    public static double ExpectedLoss(SuiteRun run, TransformerConfig config, int[] tokens, int[] targets)
+    /// <summary>The losses of the first and the last of some training steps on one sequence, by the same model on the host, as above.</summary>
+    public static (double First, double Last) ExpectedLosses(SuiteRun run, TransformerConfig config, int[] text, int steps, float rate)
     {
         using var scope = Scope.Open("verification");
         var host = run.Device == Device.Cpu ? Device.Reference : Device.Cpu;
         var model = new Transformer(config with { Numerics = default }, host, seed: 1);
-        return model.Loss(Tensor.From(tokens, [1, tokens.Length], host), Tensor.From(targets, [1, targets.Length], host)).Item();
+        using var step = new GraphedStep(model, new AdamW(model.Parameters), 1, text.Length - 1, clip: 1);
+        double first = 0;
+        for (int i = 0; i < steps; i++)
+        {
+            step.Run(text[..^1], text[1..], rate);
+            if (i == 0) first = step.Loss.Item();
+        }
+        return (first, step.Loss.Item());
     }
 }

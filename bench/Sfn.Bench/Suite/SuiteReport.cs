@@ -43,7 +43,8 @@ internal sealed class SuiteReport(Report report, string? file, JsonObject enviro
         {
             string share = figure.Share is { } s ? $"{s.ToString("P1", CultureInfo.InvariantCulture),9} of {figure.LimitName}" : "";
             string error = figure.Error is { } e ? $"  error {e.ToString("E1", CultureInfo.InvariantCulture)}" : "";
-            Console.WriteLine($"  {figure.Name,-52} {value.ToString("N2", CultureInfo.InvariantCulture),14} {figure.Unit,-9}{share}{error}{Noted(figure.Note)}");
+            string number = value.ToString(value < 1 ? "G3" : "N2", CultureInfo.InvariantCulture);
+            Console.WriteLine($"  {figure.Name,-52} {number,14} {figure.Unit,-9}{share}{error}{Noted(figure.Note)}");
         }
         Write();
     }

@@ -37,7 +37,13 @@ internal sealed class SuiteRun
     public static void Run(Options options, Report report)
     {
         IlgpuDevices.Register();
-        var device = Device.Get(options.Device);
+        Device device;
+        try { device = Device.Get(options.Device); }
+        catch (DeviceMismatch error)
+        {
+            report.Wrong("suite", error.Message);
+            return;
+        }
         var run = new SuiteRun(options, report, device);
         report.Heading($"suite on {device.Name}: {device.Description}");
         run.Report.Write();
@@ -56,7 +62,10 @@ internal sealed class SuiteRun
     public int Size(int full, double power, int multiple = 1, int least = 0)
         => Math.Max(Math.Max(least, multiple), (int)Math.Round(full * Math.Pow(Options.Scale, power) / multiple) * multiple);
 
-    /// <summary>Measures one figure. Too little memory, and a lost device, are reported as such and do not end the suite.</summary>
+    /// <summary>The same for several sizes, without repetitions.</summary>
+    public int[] Sizes(int[] full, double power, int multiple = 1) => [.. full.Select(f => Size(f, power, multiple)).Distinct()];
+
+    /// <summary>Measures one figure. Too little memory, or any other error, is reported as such and does not end the suite.</summary>
     public void Try(string name, string unit, Action measure)
     {
         if (!Options.Wants(name)) return;
@@ -69,10 +78,10 @@ internal sealed class SuiteRun
         {
             Report.Add(new Figure(name, null, unit, Note: $"out of memory: {error.Message}"));
         }
-        catch (SfnError error)
+        catch (Exception error)
         {
             Report.Wrong(name, error.Message);
-            Report.Add(new Figure(name, null, unit, Note: $"failed: {error.Message}"));
+            Report.Add(new Figure(name, null, unit, Note: $"failed: {error.GetType().Name}: {error.Message}"));
         }
         finally
         {

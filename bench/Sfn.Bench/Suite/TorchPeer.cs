@@ -10,7 +10,7 @@ namespace Sfn.Bench.Suite;
 internal static class TorchPeer
 {
     private const string Script = "torch_peer.py";
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(200);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
 
     /// <summary>PyTorch's rates by name; the note says how it went.</summary>
     public static Dictionary<string, double> Run(double scale, out string note)
