@@ -12,6 +12,15 @@ internal static class PtxCatalog
     public static int Write(string folder)
     {
         int threads = Environment.ProcessorCount, written = 0;
+        // Names are for readers; two combinations of types may share one.
+        var names = new string[KernelCatalog.All.Count];
+        var seen = new Dictionary<string, int>();
+        for (int i = 0; i < names.Length; i++)
+        {
+            string name = PtxCompiler.NameOf(KernelCatalog.All[i]);
+            seen[name] = seen.GetValueOrDefault(name) + 1;
+            names[i] = seen[name] == 1 ? name : $"{name}_{seen[name]}";
+        }
         // One compiler per thread: a context compiles one kernel at a time.
         Parallel.For(0, threads, part =>
         {
@@ -19,7 +28,7 @@ internal static class PtxCatalog
             for (int i = part; i < KernelCatalog.All.Count; i += threads)
             {
                 var kernel = KernelCatalog.All[i];
-                File.WriteAllText(Path.Combine(folder, PtxCompiler.NameOf(kernel) + ".ptx"), "// budget: 255\n" + compiler.Compile(kernel));
+                File.WriteAllText(Path.Combine(folder, names[i] + ".ptx"), "// budget: 255\n" + compiler.Compile(kernel));
                 Interlocked.Increment(ref written);
             }
         });

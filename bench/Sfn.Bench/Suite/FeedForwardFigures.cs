@@ -89,7 +89,8 @@ internal static class FeedForwardFigures
             : this([
                 Matrix(device, 11, [w / 4, w]), Matrix(device, 12, [4 * w, w / 4]), Bias(device, 4 * w),
                 Matrix(device, 13, [w / 4, 4 * w]), Matrix(device, 14, [w, w / 4]), Bias(device, w),
-            ]) { }
+            ])
+        { }
 
         protected override Tensor Half(Tensor x, int first) => x.Linear(Tensors[first]).Linear(Tensors[first + 1], Tensors[first + 2]);
 

@@ -1,7 +1,7 @@
 using Sfn.Autograd;
 using Sfn.Nn;
-using Sfn.Train;
 using Sfn.Tests.Train;
+using Sfn.Train;
 
 namespace Sfn.Tests.Gpu;
 
