@@ -13,6 +13,7 @@ public class ApiTests
     [InlineData("Sfn.Autograd")]
     [InlineData("Sfn.Nn")]
     [InlineData("Sfn.Train")]
+    [InlineData("Sfn.Ilgpu")]
     public void PublicSurfaceIsAsCommitted(string assembly)
     {
         var surface = PublicSurface.Of(Assembly.Load(assembly));
