@@ -13,10 +13,10 @@ internal partial class IlgpuBackend
         ulong bits = HostElement.Bits(y.DType, value);
         switch (y.DType.Size())
         {
-            case 1: Fill(y, (byte)bits); break;
-            case 2: Fill(y, (ushort)bits); break;
-            case 4: Fill(y, (uint)bits); break;
-            default: Fill(y, bits); break;
+            case 1: FillBits(y, (byte)bits); break;
+            case 2: FillBits(y, (ushort)bits); break;
+            case 4: FillBits(y, (uint)bits); break;
+            default: FillBits(y, bits); break;
         }
     }
 
@@ -93,7 +93,7 @@ internal partial class IlgpuBackend
             (Stream, Config(y.Count), walk.Sizes, On<S>(condition), walk.Steps(0), On<U>(a), walk.Steps(1), On<U>(b), walk.Steps(2), On<U>(y), walk.Steps(3));
     }
 
-    private void Fill<U>(in View y, U value) where U : unmanaged
+    private void FillBits<U>(in View y, U value) where U : unmanaged
     {
         var walk = new Collapsed(y.Shape, [y.Strides], stackalloc int[Shape.MaxRank], stackalloc long[Shape.MaxRank]);
         using var _ = Launching();

@@ -130,7 +130,7 @@ internal partial class IlgpuBackend
         };
         // Counts and the number of places taken begin at 0; the rest is written before it is read.
         using Temporary numbers = new(this, [3 * tableRows + 1 + 2 * positions], DType.I32);
-        Fill(numbers.View.Narrow(0, 0, tableRows + 1), 0);
+        Fill(numbers.View.Narrow(0, 0, tableRows + 1), 0.0);
         using var _ = Launching();
         var all = On<int>(numbers.View);
         ArrayView<int> counts = all.SubView(0, tableRows), taken = all.SubView(tableRows, 1), starts = all.SubView(tableRows + 1, tableRows);
