@@ -30,14 +30,9 @@ internal partial class CudaBackend(Device device, CudaAccelerator accelerator, O
 
     ulong ICudaQueue.Address(in View view) => (ulong)Native(view);
 
-    View ICudaQueue.Rent(in Shape shape, DType dtype)
-    {
-        var storage = Allocator.Rent(shape.Count * dtype.Size());
-        storage.Retain();
-        return new View(storage, dtype, shape);
-    }
+    View ICudaQueue.Rent(in Shape shape, DType dtype) => Rent(shape, dtype);
 
-    void ICudaQueue.Return(in View view) => view.Storage.Release("a temporary of the backend");
+    void ICudaQueue.Return(in View view) => Return(view);
 
     unsafe void ICudaQueue.Start<T>(string name, Func<string> text, in Launch launch, in T parameter)
     {

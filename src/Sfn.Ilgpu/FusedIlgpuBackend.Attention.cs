@@ -26,12 +26,7 @@ internal partial class FusedIlgpuBackend : IFlashAttention, IAttentionDevice
 
     ArrayView<E> IAttentionDevice.On<E>(in View view) => On<E>(view);
 
-    View IAttentionDevice.Rent(in Shape shape)
-    {
-        var storage = Allocator.Rent(shape.Count * sizeof(float));
-        storage.Retain();
-        return new View(storage, DType.F32, shape);
-    }
+    View IAttentionDevice.Rent(in Shape shape) => Rent(shape, DType.F32);
 
-    void IAttentionDevice.Return(in View view) => view.Storage.Release("a temporary of the backend");
+    void IAttentionDevice.Return(in View view) => Return(view);
 }

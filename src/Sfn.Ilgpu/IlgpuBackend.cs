@@ -176,21 +176,23 @@ internal partial class IlgpuBackend : IBackend, IDisposable
         ? (int)value
         : throw new ShapeMismatch($"{value} elements are too many for one kernel of the device; at most {int.MaxValue} are.");
 
-    /// <summary>Memory for a step inside a method. It may be reused at once: whoever reuses it is queued behind.</summary>
-    private protected readonly ref struct Temporary
+    /// <summary>Memory for a step inside a method, until <see cref="Return"/>. It may be reused at once: whoever reuses it is queued behind.</summary>
+    private protected View Rent(in Shape shape, DType dtype)
     {
-        private readonly Storage _storage;
+        var storage = Allocator.Rent(shape.Count * dtype.Size());
+        storage.Retain();
+        return new View(storage, dtype, shape);
+    }
 
-        public Temporary(IlgpuBackend backend, in Shape shape, DType dtype)
-        {
-            _storage = backend.Allocator.Rent(shape.Count * dtype.Size());
-            _storage.Retain();
-            View = new View(_storage, dtype, shape);
-        }
+    /// <summary>Gives back what <see cref="Rent"/> gave.</summary>
+    private protected static void Return(in View view) => view.Storage.Release("a temporary of the backend");
 
-        public View View { get; }
+    /// <summary>The same for the length of a block.</summary>
+    private protected readonly ref struct Temporary(IlgpuBackend backend, in Shape shape, DType dtype)
+    {
+        public View View { get; } = backend.Rent(shape, dtype);
 
-        public void Dispose() => _storage.Release("a temporary of the backend");
+        public void Dispose() => Return(View);
     }
 }
 
